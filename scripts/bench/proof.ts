@@ -1,0 +1,141 @@
+// Before anything is measured: proof that what will be measured is on. A request with every field that a proxy must not
+// pass on goes through the floor and through the gateway; both have to show the same names to the upstream and to the
+// client. So the floor owes neither less nor more than the gateway, and a gateway with a feature switched off does not
+// win by it. One difference stops the benchmark.
+import http from "node:http";
+import { EXCHANGES, HOST } from "./traffic.ts";
+
+/** What the client sees on every answer of the gateway. */
+const ON_EVERY_ANSWER = [
+  "x-correlation-id",
+  "traceparent",
+  "via",
+  "server-timing",
+  "cache-status",
+  "x-sluice-service",
+  "x-sluice-instance",
+  "x-sluice-attempts",
+  "x-sluice-generation",
+];
+
+/** What the upstream sees, whatever the client sent under these names. */
+const FORWARDED = [
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "forwarded",
+  "via",
+  "cdn-loop",
+  "traceparent",
+  "x-proxy-correlation-id",
+  "x-proxy-request-id",
+];
+
+/** What must not get through, with a value to look for. */
+const MUST_NOT_PASS = "smuggled";
+
+const PROBE: Readonly<Record<string, string>> = {
+  connection: "keep-alive, x-nominated",
+  "x-nominated": MUST_NOT_PASS,
+  "keep-alive": MUST_NOT_PASS,
+  "proxy-connection": MUST_NOT_PASS,
+  "proxy-authorization": MUST_NOT_PASS,
+  "x-forwarded-for": MUST_NOT_PASS,
+  "x-forwarded-host": MUST_NOT_PASS,
+  "x-forwarded-proto": MUST_NOT_PASS,
+  "x-forwarded-port": MUST_NOT_PASS,
+  "x-forwarded-prefix": MUST_NOT_PASS,
+  forwarded: MUST_NOT_PASS,
+  "x-real-ip": MUST_NOT_PASS,
+  "true-client-ip": MUST_NOT_PASS,
+  "x-original-url": MUST_NOT_PASS,
+  "x-rewrite-url": MUST_NOT_PASS,
+  "x-http-method-override": MUST_NOT_PASS,
+  "x-target-service": MUST_NOT_PASS,
+  "x-sluice-service": MUST_NOT_PASS,
+  "x-proxy-request-id": MUST_NOT_PASS,
+  "cf-ray": MUST_NOT_PASS,
+  "cf-connecting-ip": "203.0.113.7",
+  "accept-encoding": "gzip",
+  authorization: "Bearer passes",
+  "x-bench-echo": "1",
+  "x-passes": "yes",
+};
+
+interface Seen {
+  readonly status: number;
+  /** Names and values that the client got. */
+  readonly answer: ReadonlyMap<string, string>;
+  /** Names and values that the upstream got. */
+  readonly request: ReadonlyMap<string, string>;
+}
+
+function probe(port: number): Promise<Seen> {
+  const { path } = EXCHANGES["get-1k"];
+  return new Promise((resolve, reject) => {
+    const request = http.get({ host: "127.0.0.1", port, path, headers: { host: HOST, ...PROBE }, agent: false }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (part: string) => (text += part));
+      answer.on("error", reject);
+      answer.on("end", () => {
+        try {
+          const { fields } = JSON.parse(text) as { fields: string[] };
+          resolve({
+            status: answer.statusCode ?? 0,
+            answer: new Map(Object.entries(answer.headers).map(([name, value]) => [name, String(value)])),
+            request: new Map(fields.map((field) => nameAndValue(field))),
+          });
+        } catch (error) {
+          reject(new Error(`status ${answer.statusCode}, no echo of the upstream: ${text.slice(0, 300)}`, { cause: error }));
+        }
+      });
+    });
+    request.on("error", reject);
+  });
+}
+
+function nameAndValue(field: string): [string, string] {
+  const colon = field.indexOf(":");
+  return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()];
+}
+
+/** What is wrong with how one proxy treats the probe; empty when all is right. */
+export function faults({ status, answer, request }: Seen): string[] {
+  const found: string[] = [];
+  if (status !== 200) found.push(`status ${status}`);
+  for (const name of ON_EVERY_ANSWER) if (!answer.has(name)) found.push(`the client gets no ${name}`);
+  for (const name of FORWARDED) if (!request.has(name)) found.push(`the upstream gets no ${name}`);
+  for (const [name, value] of request) if (value.includes(MUST_NOT_PASS)) found.push(`the upstream gets the client's ${name}`);
+  for (const name of ["authorization", "x-passes", "accept-encoding"]) {
+    if (request.get(name) !== PROBE[name]) found.push(`the upstream does not get the client's ${name}`);
+  }
+  return found;
+}
+
+/** How two proxies differ in the names of fields they show to the upstream and to the client. */
+export function differences(one: Seen, other: Seen): string[] {
+  const compare = (side: string, a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): string[] => [
+    ...[...a.keys()].filter((name) => !b.has(name)).map((name) => `${side} gets ${name} from the floor alone`),
+    ...[...b.keys()].filter((name) => !a.has(name)).map((name) => `${side} gets ${name} from the gateway alone`),
+  ];
+  return [
+    ...compare("the upstream", one.request, other.request),
+    ...compare("the client", one.answer, other.answer),
+  ];
+}
+
+/** Throws with every fault, by Worker. `ports` holds those of floor and gateway, as far as they take part. */
+export async function prove(ports: { readonly floor?: number; readonly gateway?: number }): Promise<void> {
+  const found: string[] = [];
+  const seen: Partial<Record<"floor" | "gateway", Seen>> = {};
+  for (const name of ["floor", "gateway"] as const) {
+    const port = ports[name];
+    if (port === undefined) continue;
+    const one = await probe(port);
+    seen[name] = one;
+    found.push(...faults(one).map((fault) => `${name}: ${fault}`));
+  }
+  if (seen.floor !== undefined && seen.gateway !== undefined) found.push(...differences(seen.floor, seen.gateway));
+  if (found.length > 0) throw new Error(`what would be measured is not what it should be:\n  ${found.join("\n  ")}`);
+}

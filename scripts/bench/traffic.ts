@@ -1,0 +1,40 @@
+// What the benchmark asks for, and how: kinds of request, and the fields that a client behind an edge would send. One
+// place, for generator, proof and documentation must speak of the same request.
+export type Kind = "get-1k" | "get-100k" | "post-10k" | "get-200m";
+
+export interface Exchange {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly requestBytes: number;
+  /** Open connections at saturation. */
+  readonly connections: number;
+}
+
+/** The upstream answers `/bytes/N` below any prefix with N bytes. */
+export const EXCHANGES: Readonly<Record<Kind, Exchange>> = {
+  "get-1k": { method: "GET", path: "/orders/42/bytes/1024?expand=items", requestBytes: 0, connections: 32 },
+  "get-100k": { method: "GET", path: "/orders/42/bytes/102400?expand=items", requestBytes: 0, connections: 16 },
+  "post-10k": { method: "POST", path: "/orders/bytes/1024", requestBytes: 10_240, connections: 32 },
+  "get-200m": { method: "GET", path: "/exports/bytes/209715200", requestBytes: 0, connections: 2 },
+};
+
+export const HOST = "orders.example.com";
+
+export const CLIENT_FIELDS: readonly (readonly [name: string, value: string])[] = [
+  ["Accept", "application/json, text/plain, */*"],
+  ["Accept-Encoding", "gzip, deflate, br"],
+  ["Accept-Language", "en-GB,en;q=0.9"],
+  ["Referer", "https://shop.example.com/cart"],
+  ["User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"],
+  ["X-Client", "web-7"],
+  // The edge in front of the Worker writes it.
+  ["CF-Connecting-IP", "203.0.113.7"],
+];
+
+/** One request as bytes, ready to be written again and again. */
+export function requestBytes(exchange: Exchange): Buffer {
+  const { method, path, requestBytes: length } = exchange;
+  const fields = CLIENT_FIELDS.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const content = length === 0 ? "" : `Content-Type: application/octet-stream\r\nContent-Length: ${length}\r\n`;
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}${content}\r\n${"x".repeat(length)}`, "latin1");
+}

@@ -1,0 +1,124 @@
+// The upstream: a process of its own that answers as fast as Node can write prepared bytes, so that the gateway is what
+// is measured. `…/bytes/N` answers N bytes; a request with the field `X-Bench-Echo` gets its own head back as JSON,
+// which is how the proof sees what upstreams receive. Prints its port as a message to the parent.
+import net from "node:net";
+import type { Socket } from "node:net";
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+const BLOCK = Buffer.alloc(65_536, "x");
+/** Longer bodies are streamed from one block. */
+const PREPARED_BYTES = 1_048_576;
+/** Paths whose answers are kept ready; the benchmark has four. */
+const MAX_PREPARED = 64;
+
+const answerHead = (length: number): string =>
+  [
+    "HTTP/1.1 200 OK",
+    "Date: Thu, 01 Jan 2026 00:00:00 GMT",
+    "Content-Type: application/json",
+    `Content-Length: ${length}`,
+    "Cache-Control: public, max-age=60",
+    'ETag: "bench-1"',
+    "Vary: Accept-Encoding",
+    "Server: bench",
+    "Connection: keep-alive",
+    "X-Request-Id: 7f3a",
+    "\r\n",
+  ].join("\r\n");
+
+const prepared = new Map<string, Buffer>();
+
+function answerFor(path: string): Buffer | number {
+  const known = prepared.get(path);
+  if (known !== undefined) return known;
+  const bytes = Number(/\/bytes\/(\d+)/.exec(path)?.[1] ?? 1024);
+  if (bytes > PREPARED_BYTES) return bytes;
+  const answer = Buffer.from(answerHead(bytes) + "x".repeat(bytes), "latin1");
+  if (prepared.size < MAX_PREPARED) prepared.set(path, answer);
+  return answer;
+}
+
+/** Writes `left` bytes no faster than they are taken. */
+function stream(socket: Socket, left: number): void {
+  let remaining = left;
+  const more = (): void => {
+    while (remaining > 0) {
+      const block = remaining >= BLOCK.length ? BLOCK : BLOCK.subarray(0, remaining);
+      remaining -= block.length;
+      if (!socket.write(block)) {
+        if (remaining > 0) socket.once("drain", more);
+        return;
+      }
+    }
+  };
+  more();
+}
+
+function answer(socket: Socket, head: string): void {
+  if (/\r\nx-bench-echo:/i.test(head)) {
+    const [line, ...fields] = head.split("\r\n");
+    const body = Buffer.from(JSON.stringify({ line, fields }));
+    socket.write(Buffer.concat([Buffer.from(answerHead(body.length)), body]));
+    return;
+  }
+  const found = answerFor(head.slice(head.indexOf(" ") + 1, head.indexOf(" HTTP/")));
+  if (typeof found !== "number") {
+    socket.write(found);
+    return;
+  }
+  socket.write(answerHead(found));
+  stream(socket, found);
+}
+
+/** Bytes of the request's body that are still to come, from its head; -1 for a chunked one. */
+function bodyLength(head: string): number {
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head);
+  if (length !== null) return Number(length[1]);
+  return /\r\ntransfer-encoding: *chunked/i.test(head) ? -1 : 0;
+}
+
+const CHUNKED_END = Buffer.from("\r\n0\r\n\r\n");
+
+function serve(socket: Socket): void {
+  socket.setNoDelay(true);
+  let rest = Buffer.alloc(0);
+  let head = "";
+  /** Body bytes to skip; -1 while a chunked body runs. */
+  let skip = 0;
+  const step = (): boolean => {
+    if (head === "") {
+      const end = rest.indexOf(HEAD_END);
+      if (end < 0) return false;
+      head = rest.latin1Slice(0, end);
+      skip = bodyLength(head);
+      // A chunked body's first line end stands before it: the last chunk is then found even in an empty body.
+      rest = rest.subarray(skip < 0 ? end + 2 : end + 4);
+    }
+    if (skip < 0) {
+      const end = rest.indexOf(CHUNKED_END);
+      if (end < 0) return false;
+      rest = rest.subarray(end + CHUNKED_END.length);
+    } else {
+      if (rest.length < skip) {
+        skip -= rest.length;
+        rest = Buffer.alloc(0);
+        return false;
+      }
+      rest = rest.subarray(skip);
+    }
+    answer(socket, head);
+    head = "";
+    return rest.length > 0;
+  };
+  socket.on("data", (chunk: Buffer) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    while (step());
+  });
+  // A gateway closes what it no longer needs; there is nothing to tell anybody.
+  socket.on("error", () => socket.destroy());
+}
+
+const server = net.createServer(serve).listen(0, "127.0.0.1", () => {
+  process.send?.((server.address() as net.AddressInfo).port);
+});
+process.once("disconnect", () => process.exit());

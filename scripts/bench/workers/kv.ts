@@ -1,0 +1,23 @@
+// A KV namespace with one document in it, as far as the benchmark needs one: the binding speaks HTTP to a service,
+// `GET /<encoded key>`, metadata in a header of the answer. Counts what it was asked, so that reads can be reported.
+interface Env {
+  readonly KEY: string;
+  readonly VALUE: string;
+}
+
+let reads = 0;
+let writes = 0;
+
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/__counts") return Response.json({ reads, writes });
+    if (request.method !== "GET") {
+      writes++;
+      return new Response(null, { status: 204 });
+    }
+    reads++;
+    if (decodeURIComponent(pathname.slice(1)) !== env.KEY) return new Response("Not Found", { status: 404 });
+    return new Response(env.VALUE, { headers: { "CF-KV-Metadata": JSON.stringify({ generation: 1, at: 1 }) } });
+  },
+};

@@ -1,0 +1,210 @@
+import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, expect, it, vi } from "vitest";
+import { ControlObject } from "../../durable-objects/control.ts";
+import { CONTROL_NAME, POLICY_KEY } from "../../worker/core/protocol/names.ts";
+import type { Env } from "../../worker/platform/env.ts";
+import type { PolicyMetadata } from "../../worker/platform/policies.ts";
+
+const control = () => env.CONTROL.getByName(CONTROL_NAME);
+const change = { actor: "test", note: "" };
+const document = (name: string) => JSON.stringify({ services: { [name]: {} } });
+
+async function inKv(): Promise<{ generation: number | undefined; text: string | null }> {
+  const { value, metadata } = await env.KV.getWithMetadata<PolicyMetadata>(POLICY_KEY, "text");
+  return { generation: metadata?.generation, text: value };
+}
+
+/** A KV whose writes fail until they are let through, and that counts them. */
+function stubbornKv() {
+  const kv = { broken: true, writes: 0 };
+  const put: KVNamespace["put"] = async (...write: Parameters<KVNamespace["put"]>) => {
+    kv.writes++;
+    if (kv.broken) throw new Error("KV PUT failed: 429 Too Many Requests");
+    return env.KV.put(...write);
+  };
+  const binding = new Proxy(env.KV, {
+    get: (target, name) => (name === "put" ? put : Reflect.get(target, name).bind(target)),
+  });
+  return { kv, env: { ...env, KV: binding } satisfies Env };
+}
+
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  await reset();
+});
+
+it("numbers generations from 1 and hands out the newest", async () => {
+  expect(await control().policy()).toBeUndefined();
+  expect(await control().put(document("a"), change)).toEqual({ outcome: "stored", generation: 1 });
+  expect(await control().put(document("b"), change)).toEqual({ outcome: "stored", generation: 2 });
+  expect(await control().policy()).toMatchObject({ generation: 2, text: document("b") });
+  expect(await control().policy(1)).toMatchObject({ generation: 1, text: document("a") });
+  expect(await control().policy(7)).toBeUndefined();
+});
+
+it("makes no generation of a document that is in force already", async () => {
+  await control().put(document("a"), change);
+  expect(await control().put(document("a"), change)).toEqual({ outcome: "unchanged", generation: 1 });
+  expect(await control().history(Number.MAX_SAFE_INTEGER, 10)).toHaveLength(1);
+});
+
+it("stores nothing when another generation is in force than was expected", async () => {
+  expect(await control().put(document("a"), change, 1)).toEqual({ outcome: "conflict", generation: 0 });
+  expect(await control().put(document("a"), change, 0)).toEqual({ outcome: "stored", generation: 1 });
+  expect(await control().put(document("b"), change, 0)).toEqual({ outcome: "conflict", generation: 1 });
+  expect(await control().policy()).toMatchObject({ generation: 1, text: document("a") });
+});
+
+it("lets exactly one of many writers that expect the same generation through", async () => {
+  await control().put(document("first"), change);
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => control().put(document(`s${n}`), change, 1)));
+  expect(answers.filter(({ outcome }) => outcome === "stored")).toHaveLength(1);
+  expect(await control().policy()).toMatchObject({ generation: 2 });
+});
+
+it("lets exactly one first writer through when the store is still empty", async () => {
+  const answers = await Promise.all(Array.from({ length: 10 }, (_, n) => control().put(document(`s${n}`), change, 0)));
+  expect(answers.filter(({ outcome }) => outcome === "stored")).toHaveLength(1);
+});
+
+it("takes an earlier document up again as a new generation", async () => {
+  await control().put(document("a"), change);
+  await control().put(document("b"), change);
+  expect(await control().rollback(1, { actor: "test", note: "b was bad" })).toEqual({
+    outcome: "stored",
+    generation: 3,
+  });
+  expect(await control().policy()).toMatchObject({ generation: 3, text: document("a") });
+  expect(await control().history(4, 1)).toMatchObject([
+    { generation: 3, rollbackOf: 1, note: "b was bad", actor: "test" },
+  ]);
+  expect(await control().rollback(99, change)).toEqual({ outcome: "unknown", generation: 3 });
+  expect(await control().rollback(3, change)).toEqual({ outcome: "unchanged", generation: 3 });
+});
+
+it("keeps the last 200 generations and pages through them", async () => {
+  for (let n = 1; n <= 205; n++) await control().put(document(`s${n}`), change);
+  const first = await control().history(Number.MAX_SAFE_INTEGER, 150);
+  const second = await control().history(first.at(-1)!.generation, 150);
+  const kept = [...first, ...second].map(({ generation }) => generation);
+  expect(kept).toEqual(Array.from({ length: 200 }, (_, index) => 205 - index));
+  expect(await control().policy(5)).toBeUndefined();
+});
+
+it("publishes to KV with the generation beside the document", async () => {
+  await control().put(document("a"), change);
+  expect(await runDurableObjectAlarm(control())).toBe(true);
+  expect(await inKv()).toEqual({ generation: 1, text: document("a") });
+  expect(await runDurableObjectAlarm(control())).toBe(false);
+});
+
+it("writes KV once for several generations stored within a second", async () => {
+  await runInDurableObject(control(), async (_, state) => {
+    const { kv, env: stubborn } = stubbornKv();
+    kv.broken = false;
+    const object = new ControlObject(state, stubborn);
+    await object.put(document("a"), change);
+    await object.put(document("b"), change);
+    await object.put(document("c"), change);
+    await object.alarm();
+    expect(kv.writes).toBe(1);
+    await object.put(document("d"), change);
+    // KV takes one write a second per key.
+    expect((await state.storage.getAlarm())! - Date.now()).toBeGreaterThan(1_000);
+    await state.storage.deleteAlarm();
+  });
+  expect(await inKv()).toMatchObject({ generation: 3 });
+});
+
+it("tries again by its alarm until KV holds the newest", async () => {
+  const warned = vi.spyOn(console, "warn").mockReturnValue();
+  await runInDurableObject(control(), async (_, state) => {
+    const { kv, env: stubborn } = stubbornKv();
+    const object = new ControlObject(state, stubborn);
+    // As the runtime does it: an alarm that runs is no longer set.
+    const ring = async () => {
+      expect(await state.storage.getAlarm()).not.toBeNull();
+      await state.storage.deleteAlarm();
+      await object.alarm();
+    };
+    await object.put(document("a"), change);
+    await ring();
+    await object.put(document("b"), change);
+    await ring();
+    kv.broken = false;
+    await ring();
+    expect(kv.writes).toBe(3);
+    expect(warned).toHaveBeenCalledTimes(2);
+    expect(await state.storage.getAlarm()).toBeNull();
+  });
+  expect(await inKv()).toEqual({ generation: 2, text: document("b") });
+});
+
+it("publishes after a crash between storing and publishing", async () => {
+  await control().put(document("a"), change);
+  await evictDurableObject(control());
+  expect(await control().policy()).toMatchObject({ generation: 1 });
+  await runDurableObjectAlarm(control());
+  expect(await inKv()).toEqual({ generation: 1, text: document("a") });
+});
+
+it("numbers on from what KV holds when its own store is empty", async () => {
+  await env.KV.put(POLICY_KEY, document("old"), { metadata: { generation: 41, at: 1 } });
+  expect(await control().put(document("a"), change, 41)).toEqual({ outcome: "stored", generation: 42 });
+});
+
+it("expects generation 0 beside a document that a hand put into KV", async () => {
+  await env.KV.put(POLICY_KEY, document("by hand"));
+  expect(await control().put(document("a"), change, 0)).toEqual({ outcome: "stored", generation: 1 });
+});
+
+it("tells news without the document when the asker knows it", async () => {
+  await control().put(document("a"), change);
+  expect(await control().news(0)).toMatchObject({
+    epochs: { policy: 1 },
+    policy: { generation: 1, text: document("a") },
+  });
+  const news = await control().news(1);
+  expect(news.policy).toBeUndefined();
+});
+
+it("raises epochs that outlive a restart, and never by less than the clock", async () => {
+  const before = Date.now();
+  const first = await control().raise("purge", change);
+  const second = await control().raise("purge", change);
+  expect(first).toBeGreaterThanOrEqual(before);
+  expect(second).toBeGreaterThan(first);
+  await evictDurableObject(control());
+  expect((await control().news(0)).epochs).toMatchObject({ purge: second, keys: 0, chaos: 0 });
+});
+
+it("writes every change down, newest first, and keeps the last 5,000", async () => {
+  await control().put(document("a"), { actor: "ann", note: "first" });
+  await control().put(document("b"), change);
+  await control().rollback(1, change);
+  await control().raise("keys", { actor: "bob", note: "leaked" });
+  const entries = await control().audit(Number.MAX_SAFE_INTEGER, 10);
+  expect(entries.map(({ actor, action, detail }) => `${actor} ${action} ${detail}`)).toEqual([
+    "bob epoch.keys leaked",
+    "test policy.rollback generation 3 from 1",
+    "test policy.put generation 2",
+    "ann policy.put generation 1: first",
+  ]);
+  await runInDurableObject(control(), (object) => {
+    for (let n = 0; n < 5_010; n++) object.record("test", "noise", String(n));
+  });
+  const page = await control().audit(Number.MAX_SAFE_INTEGER, 5_100);
+  expect(page).toHaveLength(5_000);
+  expect(page[0]!.detail).toBe("5009");
+});
+
+it("shows its health and state over HTTP", async () => {
+  await control().put(document("a"), change);
+  const health = await control().fetch("http://object/health");
+  expect(await health.json()).toMatchObject({ status: "ok", generation: 1 });
+  const state = await control().fetch("http://object/state");
+  expect(await state.json()).toMatchObject({ epochs: { policy: 1 }, history: [{ generation: 1 }] });
+  expect((await control().fetch("http://object/nothing")).status).toBe(404);
+});

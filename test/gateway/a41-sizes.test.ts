@@ -1,0 +1,137 @@
+// A41: what is too large is refused quickly and by its own status; what is merely large, where no limit is set, passes.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { get, letters, open, send } from "../support/client.ts";
+import type { Answer } from "../support/client.ts";
+import { uploadReceipt } from "../support/misbehaviour.ts";
+import { inFrontOf } from "../support/policies.ts";
+import { expectProblem } from "../support/problem.ts";
+import { ADMIN_TOKEN, startRig } from "../support/rig.ts";
+import type { Rig } from "../support/rig.ts";
+import { startUpstream } from "../support/upstream.ts";
+import type { Upstream } from "../support/upstream.ts";
+
+let upstream: Upstream;
+let rig: Rig;
+
+beforeAll(async () => {
+  upstream = await startUpstream(uploadReceipt);
+  const plain = inFrontOf(upstream);
+  rig = await startRig({
+    policy: {
+      ...plain,
+      routes: [{ match: { path: "/small/*" }, service: "web", maxBodyBytes: 65_536 }, ...(plain.routes ?? [])],
+    },
+  });
+  await get(rig.g1, "/warm");
+});
+afterAll(async () => {
+  await rig?.close();
+  await upstream?.close();
+});
+beforeEach(() => upstream.clear());
+afterEach(async () => {
+  expect((await get(rig.g1, "/next")).status).toBe(200);
+});
+
+const expectQuick = (answer: Answer): void => expect(answer.headMs).toBeLessThanOrEqual(200);
+
+it("A41: a URL of 20 KB is 414", async () => {
+  const answer = await get(rig.g1, `/${"u".repeat(20_000)}`);
+  expectProblem(answer, 414);
+  expectQuick(answer);
+  expect(upstream.count).toBe(0);
+});
+
+it("A41: a query of 20 KB is 414 too", async () => {
+  const answer = await get(rig.g1, `/?q=${"u".repeat(20_000)}`);
+  expectProblem(answer, 414);
+  expectQuick(answer);
+});
+
+it("A41: header fields of 70 KB together are 431", async () => {
+  const answer = await get(
+    rig.g1,
+    "/",
+    Array.from({ length: 70 }, (_, index) => [`X-Pad-${index}`, "h".repeat(1_000)] as const),
+  );
+  expectProblem(answer, 431);
+  expectQuick(answer);
+  expect(upstream.count).toBe(0);
+});
+
+it("A41: one header field of 70 KB is 431", async () => {
+  const answer = await get(rig.g1, "/", { "X-Pad": "h".repeat(70_000) });
+  expectProblem(answer, 431);
+  expectQuick(answer);
+});
+
+describe("A41: a body over the route's limit", () => {
+  it("is 413 by its Content-Length, before any of it is read", async () => {
+    const conversation = open(rig.g1, {
+      raw: "POST /small/x HTTP/1.1\r\nHost: g\r\nContent-Length: 10000000\r\n\r\nfirst",
+    });
+    const answer = await conversation.answer();
+    expectProblem(answer, 413);
+    expectQuick(answer);
+    expect(upstream.count).toBe(0);
+  });
+
+  it("is 413 when it comes in chunks, before it is all read", async () => {
+    let sent = 0;
+    async function* forever(): AsyncGenerator<Uint8Array> {
+      for await (const block of letters(200_000_000)) {
+        sent += block.length;
+        yield block;
+      }
+    }
+    const answer = await send(rig.g1, { method: "POST", target: "/small/x", body: forever() });
+    expectProblem(answer, 413);
+    expect(sent).toBeLessThan(200_000_000);
+    for (const request of upstream.requests) expect(request.bodyBytes).toBeLessThanOrEqual(65_536);
+  });
+
+  it("passes at the limit, to the byte", async () => {
+    for (const body of ["x".repeat(65_536), letters(65_536, "x")]) {
+      const answer = await send(rig.g1, { method: "POST", target: "/small/x", body });
+      expect(answer.status, answer.text).toBe(200);
+      expect(answer.json()).toMatchObject({ bytes: 65_536 });
+    }
+    expectProblem(await send(rig.g1, { method: "POST", target: "/small/x", body: "x".repeat(65_537) }), 413);
+  });
+});
+
+describe("A41: JSON ten thousand deep", () => {
+  const deep = "[".repeat(10_000) + "]".repeat(10_000);
+
+  it("is 400 where it is parsed", async () => {
+    const answer = await send(rig.g1, {
+      method: "PUT",
+      target: "/_sluice/admin/policy",
+      headers: { Authorization: `Bearer ${ADMIN_TOKEN}`, "Content-Type": "application/json" },
+      body: deep,
+    });
+    expectProblem(answer, 400);
+    expectQuick(answer);
+  });
+
+  it("passes where it only goes through", async () => {
+    const answer = await send(rig.g1, { method: "POST", headers: { "Content-Type": "application/json" }, body: deep });
+    expect(answer.status).toBe(200);
+    expect(upstream.last.body.toString()).toBe(deep);
+  });
+});
+
+it("A41: an admin body over 1 MiB is 413", async () => {
+  const answer = await send(rig.g1, {
+    method: "PUT",
+    target: "/_sluice/admin/policy",
+    headers: { Authorization: `Bearer ${ADMIN_TOKEN}`, "Content-Type": "application/json" },
+    body: `{"$schema": "${"s".repeat(1_100_000)}"}`,
+  });
+  expectProblem(answer, 413);
+});
+
+it("A41: a large proxied body passes where no limit is set", async () => {
+  const answer = await send(rig.g1, { method: "POST", body: letters(20_000_000) });
+  expect(answer.json()).toMatchObject({ bytes: 20_000_000 });
+});

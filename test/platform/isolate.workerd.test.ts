@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { News } from "../../worker/core/protocol/objects.ts";
+import type { Reply } from "../../worker/core/protocol/reports.ts";
+import type { Env } from "../../worker/platform/env.ts";
+import { Isolate } from "../../worker/platform/isolate.ts";
+import type { PolicyMetadata } from "../../worker/platform/policies.ts";
+
+const document = (service: string): string =>
+  JSON.stringify({
+    regions: { enam: { latitude: 40, longitude: -74 }, apac: { latitude: 1, longitude: 104 } },
+    services: { [service]: { instances: [{ id: "one", url: "https://one.example.com" }] } },
+  });
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 2_000_000_000_000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+type Fault = "" | "hangs" | "throws";
+
+/** An isolate with KV and a region that the test turns off and on. */
+function stand(more: Partial<Env> = {}) {
+  const kv = { fault: "" as Fault, reads: 0, text: null as string | null, metadata: null as PolicyMetadata | null };
+  const region = { fault: "" as Fault, calls: 0, names: new Set<string>(), generation: 0, text: "" };
+  const meet = async (fault: Fault) => {
+    if (fault === "throws") throw new Error("internal error");
+    if (fault === "hangs") await new Promise(() => {});
+  };
+  const epochs = () => ({ policy: region.generation, purge: 0, keys: 0, chaos: 0 });
+  const object = {
+    async news(_: string, known: number): Promise<News> {
+      region.calls++;
+      await meet(region.fault);
+      const policy = { generation: region.generation, text: region.text, at: 1 };
+      return { epochs: epochs(), ageMs: 0, ...(region.generation > known ? { policy } : {}) };
+    },
+    async report(): Promise<Reply> {
+      region.calls++;
+      await meet(region.fault);
+      return { epochs: epochs(), newsAgeMs: 0, verdicts: {}, leases: {}, nextReportMs: 1_000 };
+    },
+  };
+  const getWithMetadata = async () => {
+    kv.reads++;
+    await meet(kv.fault);
+    return { value: kv.text, metadata: kv.metadata, cacheStatus: null };
+  };
+  const getByName = (name: string) => {
+    region.names.add(name);
+    return object;
+  };
+  const env = { KV: { getWithMetadata }, REGION: { getByName }, REGION_NAME: "weur", ...more } as unknown as Env;
+  const isolate = new Isolate(env, { drain: () => ({}) }, undefined, Date.now, () => 0.5);
+  const tails: Promise<unknown>[] = [];
+  const ctx = { waitUntil: (promise: Promise<unknown>) => void tails.push(promise) };
+  /** A request: how long it waited, ms, and the generation it was served by. */
+  const request = async (cf?: IncomingRequestCfProperties) => {
+    const started = Date.now();
+    const policy = isolate.ready(started) ?? (await isolate.refresh(ctx, cf));
+    return { waitedMs: Date.now() - started, generation: policy?.generation };
+  };
+  return { kv, region, isolate, request, ctx };
+}
+
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  await vi.advanceTimersByTimeAsync(ms);
+  return promise;
+}
+
+describe("a cold isolate", () => {
+  it("takes the policy from KV, and a newer one from the region, before it serves", async () => {
+    const { kv, region, request } = stand();
+    Object.assign(kv, { text: document("a"), metadata: { generation: 3, at: 1 } });
+    Object.assign(region, { generation: 4, text: document("b") });
+    expect(await request()).toEqual({ waitedMs: 0, generation: 4 });
+  });
+
+  it("asks KV and the region once for all requests that come meanwhile", async () => {
+    const { kv, region, request } = stand();
+    kv.text = document("a");
+    const served = await Promise.all(Array.from({ length: 50 }, () => request()));
+    expect(served.every(({ generation }) => generation === 0)).toBe(true);
+    expect(kv.reads).toBe(1);
+    expect(region.calls).toBe(1);
+  });
+
+  it.each(["hangs", "throws"] as const)("takes the policy from the region when KV %s", async (fault) => {
+    const { kv, region, request } = stand();
+    kv.fault = fault;
+    Object.assign(region, { generation: 4, text: document("a") });
+    expect(await within(2_200, request())).toMatchObject({ generation: 4 });
+  });
+
+  it.each(["hangs", "throws"] as const)(
+    "serves from KV when the region %s, and waits 100 ms at most",
+    async (fault) => {
+      const { kv, region, request } = stand();
+      kv.text = document("a");
+      region.fault = fault;
+      const first = await within(200, request());
+      expect(first.generation).toBe(0);
+      expect(first.waitedMs).toBeLessThanOrEqual(100);
+      expect(await request()).toEqual({ waitedMs: 0, generation: 0 });
+    },
+  );
+
+  it("has no policy, within 2.2 s, when neither answers, and takes one as soon as there is", async () => {
+    const { kv, region, request } = stand();
+    kv.fault = region.fault = "hangs";
+    const first = await within(4_500, request());
+    expect(first.generation).toBeUndefined();
+    expect(first.waitedMs).toBeLessThanOrEqual(4_200);
+    kv.fault = "";
+    kv.text = document("a");
+    expect(await within(2_200, request())).toMatchObject({ generation: 0 });
+  });
+
+  it("finds a first policy within a second, however often it is asked in vain", async () => {
+    const { region, request } = stand();
+    for (let n = 0; n < 20; n++) {
+      expect((await request()).generation).toBeUndefined();
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(region.calls).toBeLessThanOrEqual(5);
+    Object.assign(region, { generation: 1, text: document("a") });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await request()).toMatchObject({ generation: 1 });
+  });
+
+  it("belongs to the region nearest to its first client when it has no name", async () => {
+    const { kv, region, isolate, request } = stand({ REGION_NAME: "" });
+    kv.text = document("a");
+    await request({ latitude: "35.7", longitude: "139.7" } as IncomingRequestCfProperties);
+    expect(isolate.region.name).toBe("apac");
+    await vi.advanceTimersByTimeAsync(60_000);
+    await request({ latitude: "40.7", longitude: "-74" } as IncomingRequestCfProperties);
+    expect([...region.names]).toEqual(["region:apac"]);
+  });
+});
+
+describe("a warm isolate", () => {
+  it("serves without asking anybody while news is good", async () => {
+    const { kv, region, request } = stand();
+    kv.text = document("a");
+    await request();
+    for (let n = 0; n < 100; n++) expect(await request()).toEqual({ waitedMs: 0, generation: 0 });
+    expect(kv.reads + region.calls).toBe(2);
+  });
+
+  it("obeys a newer generation with its first request after an idle minute", async () => {
+    const { kv, region, request } = stand();
+    Object.assign(kv, { text: document("a"), metadata: { generation: 1, at: 1 } });
+    region.generation = 1;
+    await request();
+    await vi.advanceTimersByTimeAsync(60_000);
+    Object.assign(region, { generation: 2, text: document("b") });
+    expect(await request()).toMatchObject({ generation: 2 });
+  });
+
+  it("takes a newer generation that a report's reply tells of, with nobody waiting", async () => {
+    const { kv, region, isolate, request, ctx } = stand();
+    Object.assign(kv, { text: document("a"), metadata: { generation: 1, at: 1 } });
+    region.generation = 1;
+    await request();
+    Object.assign(region, { generation: 2, text: document("b") });
+    ctx.waitUntil(isolate.reporter.send());
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(isolate.ready(Date.now())?.generation).toBe(2);
+  });
+
+  it("looks into KV every 30 s of traffic, so that it also obeys while its region is away", async () => {
+    const { kv, isolate, request, ctx } = stand();
+    Object.assign(kv, { text: document("a"), metadata: { generation: 1, at: 1 } });
+    await request();
+    Object.assign(kv, { text: document("b"), metadata: { generation: 2, at: 2 } });
+    for (let second = 0; second < 31; second++) {
+      if (isolate.reporter.due(Date.now())) ctx.waitUntil(isolate.reporter.send());
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(isolate.policies.current?.generation).toBe(2);
+    expect(kv.reads).toBe(2);
+  });
+
+  it.each(["hangs", "throws"] as const)(
+    "adds at most 2 s to 500 requests, 10 at a time, when its region %s",
+    async (fault) => {
+      const { kv, region, isolate, request, ctx } = stand();
+      kv.text = document("a");
+      region.fault = fault;
+      let added = 0;
+      for (let round = 0; round < 50; round++) {
+        const served = Promise.all(Array.from({ length: 10 }, () => request()));
+        if (isolate.reporter.due(Date.now())) ctx.waitUntil(isolate.reporter.send());
+        await vi.advanceTimersByTimeAsync(200);
+        for (const { waitedMs, generation } of await served) {
+          added += waitedMs;
+          expect(generation).toBe(0);
+        }
+      }
+      expect(added).toBeLessThanOrEqual(2_000);
+    },
+  );
+});

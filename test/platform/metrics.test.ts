@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { DURATION_BOUNDS_MS, Metrics } from "../../worker/platform/metrics.ts";
+
+describe("metrics of an isolate", () => {
+  it("count requests by route, service, status class and time", () => {
+    const metrics = new Metrics();
+    metrics.observe("/a", "users", 200, 0.5);
+    metrics.observe("/a", "users", 204, 30);
+    metrics.observe("/a", "users", 503, 60_000);
+    metrics.observe("/a", "canary", 200, 1);
+    metrics.observe("", "", 404, 1);
+    metrics.observe("/a", "users", 101, 1);
+    metrics.observe("/a", "users", 999, 1);
+    const [users, canary, none] = [...metrics.series()];
+    expect(users).toMatchObject({ route: "/a", service: "users", classes: [1, 1, 2, 0, 0, 1] });
+    expect(canary).toMatchObject({ service: "canary", classes: [0, 0, 1, 0, 0, 0] });
+    expect(none).toMatchObject({ route: "", classes: [0, 0, 0, 0, 1, 0] });
+    expect(users!.durations.sumMs).toBe(60_032.5);
+    expect(users!.durations.counts[DURATION_BOUNDS_MS.indexOf(50)]).toBe(1);
+    expect(users!.durations.counts.at(-1)).toBe(1);
+    expect(metrics).toMatchObject({ total: 7, failed: 2 });
+  });
+
+  it("put a time that equals a bound into its bucket", () => {
+    const metrics = new Metrics();
+    for (const bound of DURATION_BOUNDS_MS) metrics.observe("/", "s", 200, bound);
+    expect([...metrics.series()][0]!.durations.counts).toEqual([...DURATION_BOUNDS_MS.map(() => 1), 0]);
+  });
+
+  it("stay bounded whatever names come, and lose no count", () => {
+    const metrics = new Metrics();
+    for (let n = 0; n < 5_000; n++) {
+      metrics.observe(`/route-${n}`, `service-${n}`, 200, 1);
+      metrics.attempt(`users/instance-${n}`, "ok", 1);
+      metrics.refuse(`code-${n}`);
+    }
+    const series = [...metrics.series()];
+    expect(series.length).toBeLessThanOrEqual(301);
+    expect(series.reduce((sum, { classes }) => sum + classes[2]!, 0)).toBe(5_000);
+    expect(metrics.attempts.size).toBeLessThanOrEqual(2_001);
+    expect([...metrics.attempts.values()].reduce((sum, { ok }) => sum + ok, 0)).toBe(5_000);
+    expect(metrics.refusals.size).toBeLessThanOrEqual(65);
+    expect([...metrics.refusals.values()].reduce((sum, count) => sum + count, 0)).toBe(5_000);
+  });
+
+  it("tell each request to the region once", () => {
+    const metrics = new Metrics();
+    metrics.observe("/", "s", 200, 1);
+    metrics.observe("/", "s", 500, 1);
+    metrics.refuse("upstream_timeout");
+    expect(metrics.drain()).toEqual({ total: 2, failed: 1, refused: 1 });
+    expect(metrics.drain()).toEqual({ total: 0, failed: 0, refused: 0 });
+    metrics.observe("/", "s", 200, 1);
+    expect(metrics.drain()).toEqual({ total: 1, failed: 0, refused: 0 });
+  });
+});

@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Reply, Report } from "../../worker/core/protocol/reports.ts";
+import { ok, refuse, type Result } from "../../worker/core/result/result.ts";
+import type { CallFailure } from "../../worker/platform/offpath.ts";
+import { Reporter } from "../../worker/platform/reporter.ts";
+
+type Answer = Result<Reply, CallFailure>;
+const reply = (more: Partial<Reply> = {}): Answer =>
+  ok({
+    epochs: { policy: 0, purge: 0, keys: 0, chaos: 0 },
+    newsAgeMs: 0,
+    verdicts: {},
+    leases: {},
+    nextReportMs: 1_000,
+    ...more,
+  });
+const away: Answer = refuse({ kind: "timeout", message: "" });
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function rig(answer: (report: Report) => Answer | Promise<Answer> = () => reply(), random = () => 0.5) {
+  const seen: { at: number; report: Report }[] = [];
+  const heard: Reply[] = [];
+  const isolate = { requests: 0, restUntil: 0 };
+  const reporter = new Reporter(
+    "isolate-1",
+    () => "weur",
+    {
+      gather: () => {
+        const total = isolate.requests;
+        isolate.requests = 0;
+        return { generation: 1, services: {}, requests: { total, failed: 0, refused: 0 } };
+      },
+      send: async (report) => {
+        seen.push({ at: Date.now(), report: structuredClone(report) });
+        return answer(report);
+      },
+      heard: (news) => void heard.push(news),
+      get restUntil() {
+        return isolate.restUntil;
+      },
+    },
+    Date.now,
+    random,
+  );
+  /** A request: counted, and carrying a report when one is due. */
+  const request = () => {
+    isolate.requests++;
+    if (reporter.due(Date.now())) void reporter.send();
+  };
+  /** Requests every 10 ms. */
+  const traffic = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 10) {
+      request();
+      await vi.advanceTimersByTimeAsync(10);
+    }
+  };
+  return {
+    reporter,
+    seen,
+    heard,
+    isolate,
+    request,
+    traffic,
+    told: () => seen.map(({ report }) => report.requests.total),
+  };
+}
+
+describe("a reporter", () => {
+  it("reports once a second while there is traffic, and tells every request once", async () => {
+    const { traffic, seen, told, heard } = rig();
+    await traffic(10_000);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(seen.length).toBeGreaterThanOrEqual(9);
+    expect(seen.length).toBeLessThanOrEqual(11);
+    expect(told().reduce((sum, count) => sum + count, 0)).toBe(1_000);
+    expect(seen.map(({ report }) => report.sequence)).toEqual(seen.map((_, index) => index + 1));
+    expect(heard).toHaveLength(seen.length);
+  });
+
+  it("is silent without traffic, and tells the last requests before a pause", async () => {
+    const { request, told } = rig();
+    request();
+    request();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(told()).toEqual([2]);
+  });
+
+  it("spreads its reports by a fifth to both sides", async () => {
+    for (const [random, ms] of [
+      [() => 0, 800],
+      [() => 0.999_999, 1_200],
+    ] as const) {
+      const { request, seen } = rig(undefined, random);
+      const started = Date.now();
+      request();
+      await vi.advanceTimersByTimeAsync(1_500);
+      expect(seen[0]!.at - started).toBeCloseTo(ms, -1);
+    }
+  });
+
+  it("sends the same report under the same number until it is confirmed, then what happened meanwhile", async () => {
+    let broken = true;
+    const { traffic, seen, told, reporter } = rig(() => (broken ? away : reply()));
+    await traffic(3_000);
+    const first = seen[0]!.report;
+    expect(seen.every(({ report }) => report.sequence === 1 && report.requests.total === first.requests.total)).toBe(
+      true,
+    );
+    expect(seen.at(-1)!.report.spanMs).toBeGreaterThan(first.spanMs);
+    expect(reporter.failed).toBe(seen.length);
+    const before = seen.length;
+    broken = false;
+    await traffic(3_000);
+    await vi.advanceTimersByTimeAsync(2_000);
+    const confirmed = told().slice(before);
+    expect(confirmed.reduce((sum, count) => sum + count, 0)).toBe(600);
+    expect(seen.slice(before).map(({ report }) => report.sequence)).toEqual(confirmed.map((_, index) => index + 1));
+  });
+
+  it("keeps to the interval the region asks for, also to a long one", async () => {
+    const { request, seen } = rig(() => reply({ nextReportMs: 50_000 }));
+    for (let second = 0; second < 200; second++) {
+      request();
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    const gaps = seen.slice(1).map(({ at }, index) => at - seen[index]!.at);
+    expect(gaps.length).toBeGreaterThanOrEqual(3);
+    for (const gap of gaps) expect(Math.abs(gap - 50_000)).toBeLessThanOrEqual(2_000);
+  });
+
+  it("reports a local trip at once, and not a second time for the wait it overtook", async () => {
+    const { reporter, request, seen } = rig();
+    request();
+    await vi.advanceTimersByTimeAsync(100);
+    reporter.hurry();
+    request();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen).toHaveLength(1);
+    expect(seen[0]!.report).toMatchObject({ urgent: true, requests: { total: 2 } });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(seen).toHaveLength(1);
+  });
+
+  it("sends reports one by one: a trip during a call follows it at once", async () => {
+    let answer: (value: Answer) => void = () => undefined;
+    const { reporter, request, seen } = rig(() => new Promise((resolve) => (answer = resolve)));
+    request();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(seen).toHaveLength(1);
+    reporter.hurry();
+    request();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(seen).toHaveLength(1);
+    answer(reply());
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen).toHaveLength(2);
+    expect(seen[1]!.report).toMatchObject({ sequence: 2, urgent: true });
+  });
+
+  it("asks nothing of a region that is being left alone, not even for a trip", async () => {
+    const { reporter, isolate, request, seen } = rig(() => {
+      isolate.restUntil = Date.now() + 5_000;
+      return away;
+    });
+    request();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(seen).toHaveLength(1);
+    reporter.hurry();
+    expect(reporter.due(Date.now() + 3_999)).toBe(false);
+    expect(reporter.due(Date.now() + 5_000)).toBe(true);
+  });
+
+  it("is taken over by another request when the one that carried it was killed", async () => {
+    const { reporter, seen, isolate } = rig();
+    isolate.requests = 3;
+    // Its timers die with it: the wait never ends.
+    void reporter.send();
+    vi.clearAllTimers();
+    expect(reporter.due(Date.now() + 3_000)).toBe(false);
+    await vi.advanceTimersByTimeAsync(3_500);
+    expect(reporter.due(Date.now())).toBe(true);
+    void reporter.send();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(seen[0]!.report.requests.total).toBe(3);
+  });
+});

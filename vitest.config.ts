@@ -1,0 +1,50 @@
+// Three projects. `node`: pure decisions, scripts and the laws of the house. `workerd`: objects and platform inside the real
+// runtime. `gateway`: black-box scenarios, each file with rigs of its own in front of misbehaving upstreams; these wait more
+// than they compute, so more of them run at once than there are cores, after the others.
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const workerdTests = "test/**/*.workerd.test.ts";
+const gatewayTests = "test/gateway/**/*.test.ts";
+
+export default defineConfig({
+  test: {
+    coverage: { provider: "istanbul", include: ["worker/**", "durable-objects/**"], reporter: ["text"] },
+    projects: [
+      {
+        test: {
+          name: "node",
+          environment: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: [workerdTests, gatewayTests],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            remoteBindings: false,
+            miniflare: { bindings: { ADMIN_TOKEN: "test-admin-token", ALLOW_PRIVATE: "true" } },
+          }),
+        ],
+        test: { name: "workerd", include: [workerdTests], maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        test: {
+          name: "gateway",
+          environment: "node",
+          include: [gatewayTests],
+          globalSetup: ["./test/support/bundle-once.ts"],
+          setupFiles: ["./test/support/show-logs.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          pool: "forks",
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});

@@ -1,0 +1,72 @@
+// Request bodies of the admin API: read no further than the limit, then bounded in depth and size before they are
+// parsed. The media type is not asked about: the token is the protection, and curl sends a form's by default.
+import * as v from "valibot";
+import { DOCUMENT_LIMITS, joinPath, readJson } from "../core/protocol/json.ts";
+import { ok, refuse, type Result } from "../core/result/result.ts";
+import type { Asked } from "./context.ts";
+import { refusal } from "./refuse.ts";
+
+export interface JsonBody {
+  readonly text: string;
+  readonly value: unknown;
+}
+
+/** The body, or the refusal that says why not. */
+export async function readBody(c: Asked): Promise<Result<JsonBody, Response>> {
+  const text = await readText(c.req.raw, DOCUMENT_LIMITS.maxBytes);
+  if (text === undefined) return refuse(refusal(c, { code: "body_too_large" }));
+  const json = readJson(text, DOCUMENT_LIMITS);
+  return json.ok ? ok({ text, value: json.value }) : refuse(refusal(c, { code: "body_invalid", errors: [json.error] }));
+}
+
+/** A body of a known, small shape. */
+export async function readShape<Schema extends v.GenericSchema>(
+  c: Asked,
+  schema: Schema,
+): Promise<Result<v.InferOutput<Schema>, Response>> {
+  const body = await readBody(c);
+  if (!body.ok) return body;
+  const parsed = v.safeParse(schema, body.value.value);
+  if (parsed.success) return ok(parsed.output);
+  const errors = parsed.issues.map((issue) => ({
+    path: (issue.path ?? []).reduce((path, { key }) => joinPath(path, key as string | number), ""),
+    message: `must be ${issue.expected ?? "something else"}`,
+  }));
+  return refuse(refusal(c, { code: "body_invalid", errors }));
+}
+
+/** Undefined when it is longer than `most`: what lies behind the limit is never read. */
+async function readText(request: Request, most: number): Promise<string | undefined> {
+  if (Number(request.headers.get("content-length") ?? 0) > most) return undefined;
+  if (request.body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body) {
+    length += chunk.byteLength;
+    // Leaving the loop cancels the stream.
+    if (length > most) return undefined;
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+/** `limit` and `before` of a list that is read newest first. */
+export function page(c: Asked): Result<{ before: number; limit: number }, Response> {
+  const before = whole(c.req.query("before"), Number.MAX_SAFE_INTEGER);
+  const limit = whole(c.req.query("limit"), 50);
+  if (before === undefined || limit === undefined || limit < 1 || limit > 200) {
+    return refuse(refusal(c, { code: "bad_request" }));
+  }
+  return ok({ before, limit });
+}
+
+function whole(text: string | undefined, absent: number): number | undefined {
+  if (text === undefined) return absent;
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

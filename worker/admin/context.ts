@@ -1,0 +1,11 @@
+// What a handler of the admin paths finds beside the request.
+import type { Context } from "hono";
+import type { Env } from "../platform/env.ts";
+import type { Isolate } from "../platform/isolate.ts";
+
+export interface AdminEnv {
+  Bindings: Env;
+  Variables: { isolate: Isolate; correlationId: string };
+}
+
+export type Asked = Context<AdminEnv>;

@@ -1,0 +1,102 @@
+// The policy as an operator reads and writes it. The entity tag is the generation, so a write can say which one it
+// changes (If-Match); it is answered after `ControlObject` stored it, and this isolate obeys at once, the others within
+// five seconds. A document that lies in KV without a generation is shown, and written over, as generation 0.
+import * as v from "valibot";
+import { parsePolicy } from "../core/policy/parse.ts";
+import { checkTarget } from "../core/policy/targets.ts";
+import { POLICY_KEY } from "../core/protocol/names.ts";
+import type { PolicyDocument, PutAnswer } from "../core/protocol/objects.ts";
+import { ok, refuse, type Result } from "../core/result/result.ts";
+import { generationOf, type PolicyMetadata } from "../platform/policies.ts";
+import type { Asked } from "./context.ts";
+import { page, readBody, readShape } from "./body.ts";
+import { expectedGeneration, matches } from "./etag.ts";
+import { refusal, unavailable } from "./refuse.ts";
+
+const ACTOR = "admin token";
+
+export async function getPolicy(c: Asked): Promise<Response> {
+  const asked = c.req.query("generation");
+  if (asked !== undefined && !/^[1-9]\d{0,14}$/.test(asked)) return refusal(c, { code: "bad_request" });
+  const found = await findPolicy(c, asked === undefined ? undefined : Number(asked));
+  if (!found.ok) return found.error;
+  const etag = `"${found.value.generation}"`;
+  if (matches(c.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers: { etag } });
+  return new Response(found.value.text, { headers: { "content-type": "application/json", etag } });
+}
+
+async function findPolicy(c: Asked, generation: number | undefined): Promise<Result<PolicyDocument, Response>> {
+  const { objects, policies } = c.get("isolate");
+  const stored = await objects.askControl((control) => control.policy(generation));
+  if (!stored.ok) return refuse(unavailable(c));
+  if (stored.value !== undefined) return ok(stored.value);
+  if (generation !== undefined) return refuse(refusal(c, { code: "not_found" }));
+  const published = await policies.kv.call(() => c.env.KV.getWithMetadata<PolicyMetadata>(POLICY_KEY, "text"));
+  if (!published.ok) return refuse(unavailable(c));
+  const { value: text, metadata } = published.value;
+  return text === null
+    ? refuse(refusal(c, { code: "not_found" }))
+    : ok({ generation: generationOf(metadata), text, at: 0 });
+}
+
+export async function putPolicy(c: Asked): Promise<Response> {
+  const expected = expectedGeneration(c.req.header("if-match"), c.req.header("if-none-match"));
+  if (expected === "never") return refusal(c, { code: "precondition_failed" });
+  const body = await readBody(c);
+  if (!body.ok) return body.error;
+  const parsed = parsePolicy(body.value.text);
+  if (!parsed.ok) return refusal(c, { code: "policy_invalid", errors: parsed.error });
+  const isolate = c.get("isolate");
+  // Where it runs decides what it may call: locally that is everything, deployed nothing private.
+  const closed = checkTarget(parsed.value, "local", { allowPrivate: c.env.ALLOW_PRIVATE === "true" });
+  if (closed.length > 0) return refusal(c, { code: "policy_invalid", errors: closed });
+  // Written anew, so that a document that differs in white space alone is the same document.
+  const text = JSON.stringify(body.value.value);
+  const note = c.req.query("note") ?? "";
+  const stored = await isolate.objects.askControl((control) => control.put(text, { actor: ACTOR, note }, expected));
+  if (!stored.ok) return unavailable(c);
+  return answered(c, stored.value, text);
+}
+
+const rollback = v.strictObject({
+  generation: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  note: v.optional(v.pipe(v.string(), v.maxLength(1_000)), ""),
+});
+
+export async function rollbackPolicy(c: Asked): Promise<Response> {
+  const expected = expectedGeneration(c.req.header("if-match"), undefined);
+  if (expected === "never") return refusal(c, { code: "precondition_failed" });
+  const body = await readShape(c, rollback);
+  if (!body.ok) return body.error;
+  const { generation, note } = body.value;
+  const { objects } = c.get("isolate");
+  const stored = await objects.askControl((control) => control.rollback(generation, { actor: ACTOR, note }, expected));
+  if (!stored.ok) return unavailable(c);
+  const inForce = await objects.askControl((control) => control.policy(stored.value.generation));
+  return answered(c, stored.value, inForce.ok ? inForce.value?.text : undefined);
+}
+
+/** The answer to a write. This isolate obeys before it answers; should the document be missing, news brings it. */
+function answered(c: Asked, { outcome, generation }: PutAnswer, text: string | undefined): Response {
+  const isolate = c.get("isolate");
+  switch (outcome) {
+    case "conflict":
+      return refusal(c, { code: "precondition_failed" }, { etag: `"${generation}"` });
+    case "unknown":
+      return refusal(c, { code: "not_found" });
+    case "stored":
+    case "unchanged":
+      if (text !== undefined) isolate.policies.take({ generation, text, at: isolate.now() }, "region");
+      return c.json({ generation, outcome }, 200, { etag: `"${generation}"` });
+  }
+}
+
+export async function getHistory(c: Asked): Promise<Response> {
+  const asked = page(c);
+  if (!asked.ok) return asked.error;
+  const { before, limit } = asked.value;
+  const history = await c.get("isolate").objects.askControl((control) => control.history(before, limit));
+  if (!history.ok) return unavailable(c);
+  const items = history.value;
+  return c.json({ items, next: items.length === limit ? (items.at(-1)?.generation ?? null) : null });
+}

@@ -1,0 +1,30 @@
+// The doors: what begins with /_sluice/ is the gateway's own, everything else is traffic. The door is a comparison of
+// strings, for all traffic goes through it; routes within the gateway's own pages are Hono's.
+import type { Hono } from "hono";
+import { createAdmin } from "./admin/app.ts";
+import type { AdminEnv } from "./admin/context.ts";
+import type { Env } from "./platform/env.ts";
+import { gatewayOf } from "./platform/gateway.ts";
+import { serve } from "./pipeline/serve.ts";
+
+const OWN = "/_sluice";
+
+let admin: Hono<AdminEnv> | undefined;
+
+export function handle(request: Request, env: Env, ctx: ExecutionContext): Response | Promise<Response> {
+  const gateway = gatewayOf(env);
+  if (isOwn(request.url)) {
+    admin ??= createAdmin(() => gateway.isolate);
+    return admin.fetch(request, env, ctx);
+  }
+  return serve(request, ctx, gateway);
+}
+
+/** `/_sluice` and all below it, as written: there is one way to write it, and any other is traffic. */
+function isOwn(url: string): boolean {
+  // Behind `https://` there is at least one character of host.
+  const path = url.indexOf("/", 8);
+  if (!url.startsWith(OWN, path)) return false;
+  const next = url[path + OWN.length];
+  return next === undefined || next === "/" || next === "?";
+}

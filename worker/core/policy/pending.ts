@@ -1,0 +1,155 @@
+// Sections that a policy may have already and this build does not act on yet. They validate, and `ready` says what is
+// not done: nothing in a policy is ever silently ignored. Who builds one deletes its line here.
+import type { Policy, ServicePolicy } from "./schema.ts";
+
+export interface PendingSection {
+  /** As written in the policy, `services.*` for any service. */
+  readonly section: string;
+  readonly reason: string;
+}
+
+type InUse = (policy: Policy) => boolean;
+
+const someService =
+  (uses: (service: ServicePolicy) => boolean): InUse =>
+  (policy) =>
+    Object.values(policy.services).some(uses);
+
+const isSet = (map: Readonly<Record<string, unknown>>): boolean => Object.keys(map).length > 0;
+
+/** Algorithms that look at turns, weights and load alone. */
+const UNSCORED: ReadonlySet<string> = new Set([
+  "round_robin",
+  "weighted_random",
+  "least_connections",
+  "consistent_hash",
+]);
+
+const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
+  {
+    section: "services.*.discovery",
+    reason: "instances are not discovered yet; those listed are used",
+    inUse: someService(({ discovery }) => discovery !== false && discovery.kind !== "static"),
+  },
+  {
+    section: "services.*.healthCheck",
+    reason: "no active checks are made yet",
+    inUse: someService(({ healthCheck }) => healthCheck !== false),
+  },
+  {
+    section: "services.*.routing.algorithm",
+    reason: "scores see only the load and latency of each isolate itself: no health, no reports, nothing learned",
+    inUse: someService(({ routing }) => !UNSCORED.has(routing.algorithm)),
+  },
+  {
+    section: "services.*.routing.affinity",
+    reason: "clients are not kept at one instance yet",
+    inUse: someService(({ routing }) => routing.affinity !== false),
+  },
+  {
+    section: "services.*.breaker",
+    reason: "breakers do not open yet",
+    inUse: someService(({ breaker }) => breaker !== false),
+  },
+  {
+    section: "services.*.attempts",
+    reason: "each request is tried once",
+    inUse: someService(({ attempts }) => attempts !== false && attempts.max > 1),
+  },
+  {
+    section: "services.*.concurrency",
+    reason: "requests at once are not limited yet",
+    inUse: someService(({ concurrency }) => concurrency !== false),
+  },
+  {
+    section: "services.*.fallback",
+    reason: "other services do not stand in yet",
+    inUse: someService(({ fallback }) => fallback.length > 0),
+  },
+  {
+    section: "services.*.loadReport",
+    reason: "load that upstreams report is not read yet",
+    inUse: someService(({ loadReport }) => loadReport !== false),
+  },
+  {
+    section: "routes[].auth",
+    reason: "nobody can be authenticated yet: routes that require it answer 503",
+    inUse: (policy) => policy.routes.some((route) => route.auth !== "none"),
+  },
+  {
+    section: "routes[].rateLimit",
+    reason: "rate limits are not counted yet",
+    inUse: (policy) => policy.routes.some((route) => route.rateLimit !== undefined),
+  },
+  {
+    section: "routes[].cors",
+    reason: "cross-origin fields are the upstream's own",
+    inUse: (policy) =>
+      policy.security.cors !== false || policy.routes.some((route) => route.cors !== undefined && route.cors !== false),
+  },
+  {
+    section: "routes[].contentTypes",
+    reason: "request media types are not checked yet",
+    inUse: (policy) => policy.routes.some((route) => route.contentTypes !== undefined),
+  },
+  {
+    section: "cache",
+    reason: "nothing is cached yet",
+    inUse: (policy) => policy.cache !== false,
+  },
+  {
+    section: "security.jwt",
+    reason: "tokens are not verified yet",
+    inUse: ({ security }) => security.jwt !== undefined || security.access !== undefined,
+  },
+  {
+    section: "security.apiKeys",
+    reason: "keys are not verified yet",
+    inUse: ({ security }) => security.apiKeys !== undefined,
+  },
+  { section: "security.roles", reason: "roles are not looked at yet", inUse: ({ security }) => isSet(security.roles) },
+  {
+    section: "security.rateLimits",
+    reason: "rate limits are not counted yet",
+    inUse: ({ security }) => isSet(security.rateLimits),
+  },
+  {
+    section: "security.addresses",
+    reason: "addresses are not allowed or denied yet",
+    inUse: ({ security }) => security.addresses.allow !== undefined || security.addresses.deny.length > 0,
+  },
+  {
+    section: "security.identityHeaders",
+    reason: "upstreams are not told who calls yet",
+    inUse: ({ security }) => security.identityHeaders !== false,
+  },
+  { section: "providers", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.providers) },
+  { section: "models", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.models) },
+  {
+    section: "chaos",
+    reason: "experiments cannot be run yet",
+    inUse: ({ chaos }) => chaos !== false && chaos.enabled,
+  },
+  { section: "alerts", reason: "conditions are not evaluated yet", inUse: (policy) => policy.alerts.length > 0 },
+  { section: "notifiers", reason: "nobody is notified yet", inUse: (policy) => isSet(policy.notifiers) },
+  {
+    section: "telemetry.analyticsEngine",
+    reason: "records are not written to Analytics Engine yet",
+    inUse: ({ telemetry }) => telemetry.analyticsEngine,
+  },
+  {
+    section: "telemetry.otlp",
+    reason: "nothing is exported yet",
+    inUse: ({ telemetry }) => telemetry.otlp !== false,
+  },
+  {
+    section: "telemetry.logs",
+    reason: "requests are not logged yet",
+    inUse: ({ telemetry }) => telemetry.logs !== false,
+  },
+];
+
+/** The sections in use that are not acted on; for `ready` and `policy check`. */
+export function pendingSections(policy: Policy): PendingSection[] {
+  return PENDING.filter((each) => each.inUse(policy)).map(({ section, reason }) => ({ section, reason }));
+}

@@ -1,0 +1,236 @@
+// Strategies that learn. All of them draw two distinct candidates and take the one that would cost less: a bare maximum
+// would send every isolate to the same instance, and two draws are enough to keep away from a bad one (Mitzenmacher 2001).
+// They differ in what a draw is weighted by and in what cost means. One choice in fifty explores, so that nothing stays
+// unknown; a ramping candidate that wins keeps its win only for its ramp's share.
+import {
+  EXPERT_ADAPTIVE,
+  EXPERT_LOAD,
+  EXPERT_PERFORMANCE,
+  EXPERT_PROXIMITY,
+  LEAST_SCORE,
+  eligible,
+  scoreFor,
+} from "./strategy.ts";
+import type { Candidate, ChoiceInput, ChoiceState, Strategy } from "./strategy.ts";
+
+/** What makes one of these strategies itself. */
+interface Yardstick {
+  /** Weight of a candidate in the draw, above 0. */
+  share(c: Candidate, input: ChoiceInput): number;
+  /** What one more request there would cost, above 0; `likelyMs` is its answer time, or its rival's when nothing is known. */
+  cost(c: Candidate, likelyMs: number, input: ChoiceInput): number;
+}
+
+/**
+ * Costs closer than this are the same: answer times are noise at a few requests a second, and a winner by noise would take
+ * everything from its equals, weights included. The one drawn first has it then, so equals share by weight.
+ */
+const SAME_COST = 1.25;
+
+/**
+ * `peakEwmaMs x (inFlight + 1) / score`. Requests in flight count by weight, relative to the others in play: one that is twice
+ * as large is as busy with two as the others with one. With equal weights that is the formula as it stands.
+ */
+const LEAVES_HOME = 1.5;
+
+const byExperience: Yardstick = {
+  share: (c, input) => c.weight * scoreFor(c, input),
+  cost: (c, likelyMs, input) =>
+    (likelyMs * ((c.inFlight * input.state.meanWeight) / c.weight + 1)) / scoreFor(c, input),
+};
+
+const byPerformance: Yardstick = {
+  share: (c) => c.weight * Math.max(c.performance, LEAST_SCORE),
+  cost: (c, likelyMs) => (likelyMs * (c.inFlight + 1)) / Math.max(c.performance, LEAST_SCORE),
+};
+
+const byLoad: Yardstick = {
+  share: (c) => c.weight * Math.max(c.load, LEAST_SCORE),
+  cost: (c) => (c.inFlight + 1) / (c.weight * Math.max(c.load, LEAST_SCORE)),
+};
+
+const byPlace: Yardstick = {
+  share: (c) => c.weight,
+  cost: (c) => (c.inFlight + 1) / c.weight,
+};
+
+/** SEEDS P7, the default: score, then two picks; `peakEwmaMs x (inFlight + 1) / score` decides; the best region first. */
+export const intelligentAdaptive: Strategy = {
+  name: "intelligent_adaptive",
+  choose(candidates, input) {
+    const home = inBestRegion(candidates, input, byExperience);
+    return home >= 0 && input.regionOrder.length > 1 ? orElsewhere(home, candidates, input) : home;
+  },
+};
+
+/** Answer times alone, wherever the instance stands. */
+export const performanceBased: Strategy = {
+  name: "performance_based",
+  choose: (candidates, input) => amongAll(candidates, input, byPerformance),
+};
+
+/** Reported load and requests in flight alone. */
+export const loadBalancing: Strategy = {
+  name: "load_balancing",
+  choose: (candidates, input) => amongAll(candidates, input, byLoad),
+};
+
+/** The best region for the client that has anyone left, and in it the less busy of two. */
+export const geographicProximity: Strategy = {
+  name: "geographic_proximity",
+  choose: (candidates, input) => inBestRegion(candidates, input, byPlace),
+};
+
+const ANYWHERE = -1;
+
+function amongAll(candidates: readonly Candidate[], input: ChoiceInput, yardstick: Yardstick): number {
+  const total = weigh(candidates, input, yardstick, ANYWHERE);
+  return total > 0 ? chooseOfTwo(candidates, input, yardstick, total) : -1;
+}
+
+/** An instance without a region counts as standing in each. */
+function inBestRegion(candidates: readonly Candidate[], input: ChoiceInput, yardstick: Yardstick): number {
+  for (let rank = 0; rank < input.regionOrder.length; rank++) {
+    const total = weigh(candidates, input, yardstick, input.regionOrder[rank]!);
+    if (total > 0) return chooseOfTwo(candidates, input, yardstick, total);
+  }
+  return amongAll(candidates, input, yardstick);
+}
+
+/**
+ * Home is kept as long as another region could not answer sooner, the way there included. When it might, one drawn there is
+ * compared with the choice at home: so a region that fills up overflows request by request, and only by as much as it must.
+ */
+function orElsewhere(home: number, candidates: readonly Candidate[], input: ChoiceInput): number {
+  const { state, regionOrder } = input;
+  const a = candidates[home]!;
+  if (a.ewmaMs === 0 || a.regionIndex < 0 || state.last.explored) return home;
+  const atHome = byExperience.cost(a, a.ewmaMs, input);
+  if (atHome <= input.elsewhereMs * LEAVES_HOME) return home;
+  for (let rank = 0; rank < regionOrder.length; rank++) {
+    const region = regionOrder[rank]!;
+    if (region === a.regionIndex) continue;
+    const total = weigh(candidates, input, byExperience, region);
+    if (total === 0) continue;
+    const index = draw(state.shares, candidates.length, total, state.evenSecond);
+    const b = candidates[index]!;
+    if (atHome <= byExperience.cost(b, b.ewmaMs || a.ewmaMs, input) * LEAVES_HOME) return home;
+    if (b.ramp < 1 && state.evenRamp >= b.ramp) return home;
+    recordOpinions(b, a, input, home);
+    return index;
+  }
+  return home;
+}
+
+/** Writes every candidate's share of the draw into `state.shares`, 0 for those out of play, and returns the sum. */
+function weigh(candidates: readonly Candidate[], input: ChoiceInput, yardstick: Yardstick, region: number): number {
+  const state = input.state;
+  if (state.shares.length < candidates.length) state.shares = new Float64Array(candidates.length * 2);
+  const shares = state.shares;
+  let total = 0;
+  let weights = 0;
+  let members = 0;
+  for (let i = 0; i < candidates.length; i++) {
+    const c = candidates[i]!;
+    const inPlay = (region === ANYWHERE || c.regionIndex === region || c.regionIndex < 0) && eligible(c, i, input);
+    shares[i] = 0;
+    if (!inPlay) continue;
+    total += shares[i] = yardstick.share(c, input);
+    weights += c.weight;
+    members++;
+  }
+  state.meanWeight = weights / members;
+  return total;
+}
+
+function chooseOfTwo(
+  candidates: readonly Candidate[],
+  input: ChoiceInput,
+  yardstick: Yardstick,
+  total: number,
+): number {
+  const state = input.state;
+  const explores = takesExploringTurn(state, input);
+  moveOn(state, input);
+  const first = draw(state.shares, candidates.length, total, state.evenFirst);
+  const rest = total - state.shares[first]!;
+  state.shares[first] = 0;
+  const second = draw(state.shares, candidates.length, rest, state.evenSecond);
+  if (second < 0) return first;
+
+  const a = candidates[first]!;
+  const b = candidates[second]!;
+  const costA = yardstick.cost(a, a.ewmaMs || b.ewmaMs || 1, input);
+  const costB = yardstick.cost(b, b.ewmaMs || a.ewmaMs || 1, input);
+  let winner = costA > costB * SAME_COST ? second : first;
+  state.last.explored = explores;
+  if (explores) winner = first + second - winner;
+  const ramp = candidates[winner]!.ramp;
+  if (ramp < 1 && candidates[first + second - winner]!.ramp > ramp && state.evenRamp >= ramp) {
+    winner = first + second - winner;
+  }
+  recordOpinions(candidates[winner]!, candidates[first + second - winner]!, input, first + second - winner);
+  return winner;
+}
+
+/**
+ * Draws come from an even sequence (additive recurrence by powers of the root of x^4 = x + 1, Roberts 2018) that begins at
+ * random: over any ten choices shares are what they should be, where chance would need hundreds, and no two isolates are in
+ * step. Whatever period requests have, each kind of them is spread as evenly.
+ */
+function moveOn(state: ChoiceState, input: ChoiceInput): void {
+  if (state.evenFirst !== state.evenFirst) {
+    state.evenFirst = input.chance();
+    state.evenSecond = input.chance();
+    state.evenRamp = input.chance();
+  }
+  state.evenFirst = (state.evenFirst + 0.8191725133961645) % 1;
+  state.evenSecond = (state.evenSecond + 0.6710436067037893) % 1;
+  state.evenRamp = (state.evenRamp + 0.5497004779019703) % 1;
+}
+
+/** The candidate whose part of the sum `at` falls into; rounding may overshoot, and then it is the last with a part. */
+function draw(shares: Float64Array, length: number, total: number, at: number): number {
+  let rest = at * total;
+  let last = -1;
+  for (let i = 0; i < length; i++) {
+    const share = shares[i]!;
+    if (share === 0) continue;
+    last = i;
+    rest -= share;
+    if (rest < 0) break;
+  }
+  return last;
+}
+
+/** One exploring choice in every block of 1/explore choices, at a random place in it: the share is exact, not only on average. */
+function takesExploringTurn(state: ChoiceState, input: ChoiceInput): boolean {
+  if (input.explore <= 0) return false;
+  if (state.exploreBlock <= 0) {
+    state.exploreBlock = Math.max(1, Math.round(1 / input.explore));
+    state.exploreIn = Math.floor(input.chance() * state.exploreBlock);
+  }
+  state.exploreBlock--;
+  return state.exploreIn-- === 0;
+}
+
+/** Whom each way of looking would have taken: what learning (SEEDS P10) is fed with. Indifference is no opinion. */
+function recordOpinions(chosen: Candidate, rival: Candidate, input: ChoiceInput, rivalIndex: number): void {
+  let agreed = 0;
+  let opposed = 0;
+  const times = rival.ewmaMs - chosen.ewmaMs; // the factor is cut off at 100 ms, the times are not
+  if (times > 0) agreed |= EXPERT_PERFORMANCE;
+  else if (times < 0) opposed |= EXPERT_PERFORMANCE;
+  const load = byLoad.cost(rival, 1, input) - byLoad.cost(chosen, 1, input);
+  if (load > 0) agreed |= EXPERT_LOAD;
+  else if (load < 0) opposed |= EXPERT_LOAD;
+  if (chosen.nearness > rival.nearness) agreed |= EXPERT_PROXIMITY;
+  else if (chosen.nearness < rival.nearness) opposed |= EXPERT_PROXIMITY;
+  const score = scoreFor(chosen, input) - scoreFor(rival, input);
+  if (score > 0) agreed |= EXPERT_ADAPTIVE;
+  else if (score < 0) opposed |= EXPERT_ADAPTIVE;
+  const last = input.state.last;
+  last.rival = rivalIndex;
+  last.agreed = agreed;
+  last.opposed = opposed;
+}

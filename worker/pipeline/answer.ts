@@ -1,0 +1,60 @@
+// What every answer carries, whoever made it: the ids of the exchange, where the time went, what the cache did. The
+// upstream's fields are cleaned first; what it names by its own address is named by the gateway's.
+import { rewriteCookies } from "../core/http/cookies.ts";
+import { GATEWAY } from "../core/http/forwarding.ts";
+import { rewriteLocations } from "../core/http/location.ts";
+import { problem, type Refusal } from "../core/http/problem.ts";
+import { dropAnswerFields } from "../core/http/response-fields.ts";
+import { serverTiming } from "../core/http/server-timing.ts";
+import { cacheStatusMember } from "../core/http/cache-status.ts";
+import { applyEdits } from "./forward.ts";
+import type { Walk } from "./walk.ts";
+
+const VIA = `1.1 ${GATEWAY}`;
+/** RFC 9211 §2.2: the cache was configured not to handle this request. */
+const BYPASS = cacheStatusMember({ kind: "fwd", reason: "bypass" });
+
+/** Dresses an upstream's answer for the client, in place. */
+export function dress(walk: Walk, answer: Response): Response {
+  const { headers, status } = answer;
+  const { instance, route } = walk;
+  dropAnswerFields(headers, status);
+  const { compiled } = instance!;
+  const view = {
+    upstreamAuthority: compiled.authority,
+    upstreamPrefix: compiled.basePath + route!.addPrefix,
+    publicScheme: walk.scheme,
+    publicAuthority: walk.authority,
+    publicPrefix: route!.stripPrefix,
+  };
+  rewriteLocations(headers, status, view);
+  rewriteCookies(headers, view);
+  addFields(walk, headers);
+  if (route!.responseHeaders !== undefined) applyEdits(headers, route!.responseHeaders);
+  return answer;
+}
+
+/** The gateway's own answer (RFC 9457). */
+export function refuse(walk: Walk, refusal: Refusal): Response {
+  walk.refusal = refusal;
+  const { status, headers, body } = problem(refusal, walk.correlationId);
+  const answer = new Response(body, { status, headers });
+  addFields(walk, answer.headers);
+  return answer;
+}
+
+/** Appended where the upstream may have written the field as well. */
+function addFields(walk: Walk, headers: Headers): void {
+  headers.set("x-correlation-id", walk.correlationId);
+  headers.set("traceparent", walk.traceparent);
+  headers.append("via", VIA);
+  headers.append("cache-status", BYPASS);
+  const own = serverTiming(GATEWAY, performance.now() - walk.startedAt - walk.upstreamMs);
+  headers.append("server-timing", walk.attempts === 0 ? own : `${own}, ${serverTiming("upstream", walk.upstreamMs)}`);
+  const { policy, service, instance } = walk;
+  if (!(policy.policy.expose ?? walk.gateway.isLocal)) return;
+  headers.set("x-sluice-generation", String(policy.generation));
+  if (service !== undefined) headers.set("x-sluice-service", service.compiled.name);
+  if (instance !== undefined) headers.set("x-sluice-instance", instance.compiled.id);
+  if (walk.attempts > 0) headers.set("x-sluice-attempts", String(walk.attempts));
+}

@@ -1,0 +1,13 @@
+// Last step: what happened is counted, and once a second told to the region, behind the answer's back.
+import type { Walk } from "./walk.ts";
+
+export function capture(walk: Walk, status: number): void {
+  const { isolate } = walk.gateway;
+  const { metrics, reporter } = isolate;
+  metrics.inFlight--;
+  const route = walk.route === undefined ? "" : walk.route.id;
+  const service = walk.service === undefined ? "" : walk.service.compiled.name;
+  metrics.observe(route, service, status, performance.now() - walk.startedAt);
+  if (walk.refusal !== undefined) metrics.refuse(walk.refusal.code);
+  if (reporter.due(Date.now())) walk.ctx.waitUntil(reporter.send());
+}

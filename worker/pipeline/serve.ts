@@ -1,0 +1,73 @@
+// The walk of a request that is not the gateway's own: a straight list of steps, each of which lets it go on or refuses
+// it. What the walk needs from outside is in this isolate already; only a cold isolate, or one that was idle for more
+// than five seconds, asks for policy and news first, and waits for them a bounded time.
+import { correlationId } from "../core/http/correlation.ts";
+import { problem, type Refusal } from "../core/http/problem.ts";
+import { startTrace } from "../core/http/trace.ts";
+import type { CompiledPolicy } from "../core/policy/compiled.ts";
+import type { Gateway } from "../platform/gateway.ts";
+import { dress, refuse } from "./answer.ts";
+import { authenticate } from "./authenticate.ts";
+import { cache } from "./cache.ts";
+import { capture } from "./capture.ts";
+import { forward } from "./forward.ts";
+import { limit } from "./limit.ts";
+import { profile } from "./profile.ts";
+import { route } from "./route.ts";
+import { Walk } from "./walk.ts";
+
+type Step = (walk: Walk) => Refusal | undefined;
+
+const STEPS: readonly Step[] = [profile, authenticate, limit, cache, route];
+
+export function serve(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> {
+  const now = Date.now();
+  const policy = gateway.isolate.ready(now);
+  return policy === undefined ? serveAfterNews(request, ctx, gateway) : walkThrough(request, ctx, gateway, policy, now);
+}
+
+async function serveAfterNews(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> {
+  const policy = await gateway.isolate.refresh(ctx, request.cf as IncomingRequestCfProperties | undefined);
+  if (policy === undefined) return withoutPolicy(request, gateway);
+  return walkThrough(request, ctx, gateway, policy, Date.now());
+}
+
+async function walkThrough(
+  request: Request,
+  ctx: ExecutionContext,
+  gateway: Gateway,
+  policy: CompiledPolicy,
+  now: number,
+): Promise<Response> {
+  const walk = new Walk(request, ctx, gateway, policy, now);
+  gateway.isolate.metrics.inFlight++;
+  let answer: Response;
+  try {
+    answer = await answerTo(walk);
+  } catch (error) {
+    // A bug of ours: its text is for the log, never for the client.
+    console.error(`${walk.correlationId}:`, error);
+    answer = refuse(walk, { code: "internal" });
+  }
+  capture(walk, answer.status);
+  return answer;
+}
+
+async function answerTo(walk: Walk): Promise<Response> {
+  for (const step of STEPS) {
+    const refusal = step(walk);
+    if (refusal !== undefined) return refuse(walk, refusal);
+  }
+  const result = await forward(walk);
+  return result instanceof Response ? dress(walk, result) : refuse(walk, result);
+}
+
+/** No policy was ever seen: 503, and /_sluice/ready says why. */
+function withoutPolicy(request: Request, gateway: Gateway): Response {
+  const id = correlationId(request.headers.get("x-correlation-id") ?? undefined, Date.now(), Math.random);
+  const { status, headers, body } = problem({ code: "policy_missing", retryAfterMs: 1_000 }, id);
+  gateway.isolate.metrics.observe("", "", status, 0);
+  gateway.isolate.metrics.refuse("policy_missing");
+  const traceparent = startTrace(Math.random, true);
+  return new Response(body, { status, headers: { ...headers, "x-correlation-id": id, traceparent } });
+}

@@ -1,0 +1,70 @@
+// One request on its way through the gateway: what the steps have found out so far, in one object of one shape, so that
+// a step reads a field instead of asking again. Lives as long as the request.
+import type { CompiledPolicy, CompiledRoute } from "../core/policy/compiled.ts";
+import type { Refusal } from "../core/http/problem.ts";
+import { profileRequest, type RequestProfile } from "../core/http/profile.ts";
+import { RequestFields } from "../core/http/request-fields.ts";
+import type { InstanceState, ServiceState } from "../platform/instances.ts";
+import type { Gateway } from "../platform/gateway.ts";
+
+const NO_FIELDS = new RequestFields();
+
+export class Walk {
+  readonly request: Request;
+  readonly ctx: ExecutionContext;
+  readonly gateway: Gateway;
+  readonly policy: CompiledPolicy;
+  /** Epoch ms. */
+  readonly arrivedAt: number;
+  /** As `performance.now()`: what durations are measured from. */
+  readonly startedAt: number;
+
+  // Set by profile.
+  fields: RequestFields = NO_FIELDS;
+  correlationId = "";
+  traceparent = "";
+  scheme: "http" | "https" = "https";
+  authority = "";
+  host = "";
+  /** As received. */
+  path = "/";
+  /** What routes, rules and caches match. */
+  canonicalPath = "/";
+  query = "";
+  /** The client's address as the edge vouches for it; "" when nobody does. */
+  address = "";
+  route: CompiledRoute | undefined = undefined;
+  #profile: RequestProfile | undefined = undefined;
+
+  // Set by route and forward.
+  service: ServiceState | undefined = undefined;
+  instance: InstanceState | undefined = undefined;
+  attempts = 0;
+  /** From sending the last attempt to its response headers. */
+  upstreamMs = 0;
+
+  // Set by whoever answers.
+  refusal: Refusal | undefined = undefined;
+
+  constructor(request: Request, ctx: ExecutionContext, gateway: Gateway, policy: CompiledPolicy, now: number) {
+    this.request = request;
+    this.ctx = ctx;
+    this.gateway = gateway;
+    this.policy = policy;
+    this.arrivedAt = now;
+    this.startedAt = performance.now();
+  }
+
+  /** SEEDS P1; made when a step first asks for it. */
+  get profile(): RequestProfile {
+    return (this.#profile ??= profileRequest(
+      this.request.method,
+      this.canonicalPath,
+      this.request.headers,
+      this.request.body !== null,
+    ));
+  }
+}
+
+/** A step lets the walk go on, or ends it: with an answer, or by refusing. */
+export type Verdict = Response | Refusal | undefined;

@@ -1,0 +1,19 @@
+// What the runtime hands to the Worker and its objects: the bindings and variables of wrangler.toml, and no others.
+// Anything that may be missing is optional here, so that every reader says what it does without it.
+import type { ControlRpc, RegionRpc, ServiceRpc } from "../core/protocol/objects.ts";
+
+type ObjectNamespace<Rpcs> = DurableObjectNamespace<Rpcs & Rpc.DurableObjectBranded>;
+
+export interface Env {
+  /** The published policy. */
+  readonly KV: KVNamespace;
+  readonly SERVICE: ObjectNamespace<ServiceRpc>;
+  readonly REGION: ObjectNamespace<RegionRpc>;
+  readonly CONTROL: ObjectNamespace<ControlRpc>;
+  /** Region of the policy this deployment answers from; empty: the region nearest to the colo. */
+  readonly REGION_NAME?: string;
+  /** Bearer token of the admin API; without it the admin API refuses. */
+  readonly ADMIN_TOKEN?: string;
+  /** "true" lets targets be private or loopback addresses. */
+  readonly ALLOW_PRIVATE?: string;
+}

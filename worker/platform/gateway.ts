@@ -1,0 +1,30 @@
+// What one isolate is made of: its link to the objects and its knowledge of the instances. One per isolate, made at
+// the first request, because ids and clocks need one.
+import type { Env } from "./env.ts";
+import { Fleet } from "./instances.ts";
+import { Isolate } from "./isolate.ts";
+
+export class Gateway {
+  readonly env: Env;
+  readonly fleet: Fleet;
+  readonly isolate: Isolate;
+  /** ALLOW_PRIVATE: on locally, off when deployed. */
+  readonly isLocal: boolean;
+
+  constructor(env: Env) {
+    this.env = env;
+    this.isLocal = env.ALLOW_PRIVATE === "true";
+    this.fleet = new Fleet({
+      allowPrivate: this.isLocal,
+      left: (key) => this.isolate.metrics.attempt(key, "cancelled", 0),
+    });
+    this.isolate = new Isolate(env, this.fleet);
+  }
+}
+
+let gateway: Gateway | undefined;
+
+/** The gateway of this isolate. A Worker has one `env` for as long as its isolate lives. */
+export function gatewayOf(env: Env): Gateway {
+  return (gateway ??= new Gateway(env));
+}

@@ -1,0 +1,136 @@
+// Everything one isolate keeps between requests, put together once, at its first request: ids need a request's chance.
+// The hot path reads `ready(now)` and `reporter.due(now)`, both a comparison of numbers; all else happens in the
+// background, and what the background cannot reach leaves the last known in force.
+import type { CompiledPolicy } from "../core/policy/compiled.ts";
+import type { Reply, Report } from "../core/protocol/reports.ts";
+import type { Env } from "./env.ts";
+import { Metrics } from "./metrics.ts";
+import { News, type Background } from "./news.ts";
+import { Objects } from "./objects.ts";
+import { Policies, readPolicy, type Compile } from "./policies.ts";
+import { RegionLink } from "./region.ts";
+import { Reporter, type Findings } from "./reporter.ts";
+
+/** What the instances' keeper tells and is told. */
+export interface ReportSource {
+  /** Counts since the last call, gauges as of now; services with neither news nor requests in flight are left out. */
+  drain(): Report["services"];
+  /** Verdicts and leases for this isolate. */
+  hear?(reply: Reply, now: number): void;
+}
+
+export class Isolate {
+  readonly id: string;
+  readonly env: Env;
+  readonly metrics = new Metrics();
+  readonly policies: Policies;
+  readonly region: RegionLink;
+  readonly news: News;
+  readonly reporter: Reporter;
+  readonly objects: Objects;
+  readonly now: () => number;
+
+  constructor(
+    env: Env,
+    source: ReportSource,
+    compile: Compile = readPolicy,
+    now: () => number = Date.now,
+    random: () => number = Math.random,
+  ) {
+    this.env = env;
+    this.now = now;
+    this.id = crypto.randomUUID();
+    const region = new RegionLink(env, now);
+    const policies = new Policies(env, compile, now);
+    this.region = region;
+    this.policies = policies;
+    this.objects = new Objects(env, () => policies.current?.policy, now);
+    this.news = new News(
+      {
+        ask: async () => {
+          const answer = await region.news(policies.known);
+          if (answer.ok && answer.value.policy !== undefined) policies.take(answer.value.policy, "region");
+          return answer;
+        },
+        get proven() {
+          return region.offPath.proven;
+        },
+      },
+      now,
+    );
+    this.reporter = new Reporter(
+      this.id,
+      () => region.name,
+      {
+        gather: () => this.#gather(source),
+        send: (report) => region.report(report),
+        heard: (reply) => this.#hear(source, reply),
+        get restUntil() {
+          return region.offPath.restUntil;
+        },
+      },
+      now,
+      random,
+    );
+  }
+
+  /** The policy in force, when nothing needs to be waited for. */
+  ready(now: number): CompiledPolicy | undefined {
+    return this.news.fresh(now) ? this.policies.current : undefined;
+  }
+
+  /**
+   * The policy in force after asking for news, waiting at most 100 ms for it; without any policy yet, up to two
+   * seconds for one from KV or the region. Undefined when neither has one: the answer is 503.
+   */
+  async refresh(background: Background, cf?: IncomingRequestCfProperties): Promise<CompiledPolicy | undefined> {
+    const { policies, news, region } = this;
+    const inForce = () => policies.current;
+    region.settle(cf, inForce()?.policy);
+    if (inForce() !== undefined) {
+      await news.refresh(background);
+      return inForce();
+    }
+    // Both at once where the region is known by name: a cold isolate pays the slower of the two.
+    const asking = this.env.REGION_NAME ? news.refresh(background, this.#mayAsk()) : undefined;
+    await policies.load(background);
+    region.settle(cf, inForce()?.policy);
+    await (asking ?? news.refresh(background, this.#mayAsk()));
+    if (inForce() === undefined) await news.settled();
+    region.settle(cf, inForce()?.policy);
+    return inForce();
+  }
+
+  /** Without a policy every request may ask, fresh news or not, but the region not more often than twice a second. */
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #mayAsk(): boolean {
+    const now = this.now();
+    if (now - this.#askedAt < 500) return false;
+    this.#askedAt = now;
+    return true;
+  }
+
+  #gather(source: ReportSource): Findings {
+    const { policies } = this;
+    const problem = policies.error?.problems[0];
+    return {
+      generation: policies.current?.generation ?? 0,
+      services: source.drain(),
+      requests: this.metrics.drain(),
+      ...(problem === undefined ? {} : { policyError: `${problem.path} ${problem.message}`.trim() }),
+    };
+  }
+
+  /** In the background of a report: what the reply tells of is fetched here, and KV looked at again when it is time. */
+  async #hear(source: ReportSource, reply: Reply): Promise<void> {
+    const { policies, news } = this;
+    news.hear(reply.epochs, reply.newsAgeMs);
+    source.hear?.(reply, this.now());
+    const under: Promise<unknown>[] = [];
+    const background: Background = { waitUntil: (promise) => void under.push(promise) };
+    if (reply.epochs.policy > policies.known) await news.refresh(background, true);
+    if (policies.due(this.now())) await policies.load(background);
+    // The report's own `waitUntil` keeps these alive.
+    await Promise.all(under);
+  }
+}

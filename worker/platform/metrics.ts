@@ -1,0 +1,114 @@
+// What this isolate counts. The hot path adds to plain number fields; nothing is formatted before somebody asks.
+// Law: every label comes from the policy or from a fixed list, and every map is bounded, so that no client can make
+// the series grow; what is over the bound is counted under `other`.
+
+const MOST_ROUTES = 300;
+const MOST_INSTANCES = 2_000;
+const MOST_CODES = 64;
+const OTHER = "other";
+
+/** Upper bounds of the response time histogram, ms; one more bucket holds the rest. */
+export const DURATION_BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000] as const;
+
+interface Durations {
+  /** One count a bound, not cumulative, and one for what is longer than all of them. */
+  readonly counts: number[];
+  sumMs: number;
+}
+
+export interface RouteSeries {
+  readonly route: string;
+  readonly service: string;
+  /** By status class, index 1 to 5; 0 for anything else. */
+  readonly classes: number[];
+  readonly durations: Durations;
+}
+
+/** How one attempt at an instance ended. `cancelled`: the client left, or another attempt won. */
+export type AttemptOutcome = "ok" | "failed" | "limited" | "timeout" | "cancelled";
+
+export interface AttemptSeries extends Record<AttemptOutcome, number> {
+  sumMs: number;
+}
+
+const durations = (): Durations => ({
+  counts: new Array<number>(DURATION_BOUNDS_MS.length + 1).fill(0),
+  sumMs: 0,
+});
+
+export class Metrics {
+  /** Requests answered, by the gateway itself too. */
+  total = 0;
+  /** Of them, those answered with 5xx. */
+  failed = 0;
+  /** Answers the gateway made because it would not or could not forward. */
+  refused = 0;
+  /** Gauge: requests under way; the pipeline adds and subtracts one. */
+  inFlight = 0;
+  /** By `service/instance`. */
+  readonly attempts = new Map<string, AttemptSeries>();
+  /** By the problem's code. */
+  readonly refusals = new Map<string, number>();
+  /** By the route's id, then the service's name: a canary makes two of one route. */
+  #routes = new Map<string, Map<string, RouteSeries>>();
+  #opened = 0;
+  #told = { total: 0, failed: 0, refused: 0 };
+
+  /** One answered request: the compiled route's id and the service's name, both "" when no route took it. */
+  observe(route: string, service: string, status: number, totalMs: number): void {
+    this.total++;
+    if (status >= 500) this.failed++;
+    const { classes, durations: times } = this.#routes.get(route)?.get(service) ?? this.#open(route, service);
+    classes[status >= 100 && status < 600 ? (status / 100) | 0 : 0]!++;
+    let bucket = 0;
+    while (bucket < DURATION_BOUNDS_MS.length && totalMs > DURATION_BOUNDS_MS[bucket]!) bucket++;
+    times.counts[bucket]!++;
+    times.sumMs += totalMs;
+  }
+
+  /** Every series that has counted something. */
+  *series(): Generator<RouteSeries> {
+    for (const byService of this.#routes.values()) yield* byService.values();
+  }
+
+  #open(route: string, service: string): RouteSeries {
+    if (this.#opened >= MOST_ROUTES && (route !== OTHER || service !== OTHER)) {
+      return this.#routes.get(OTHER)?.get(OTHER) ?? this.#open(OTHER, OTHER);
+    }
+    const series = { route, service, classes: [0, 0, 0, 0, 0, 0], durations: durations() };
+    const byService = this.#routes.get(route) ?? new Map<string, RouteSeries>();
+    this.#routes.set(route, byService.set(service, series));
+    this.#opened++;
+    return series;
+  }
+
+  /** One finished attempt at an instance; `key` is `service/instance`. */
+  attempt(key: string, outcome: AttemptOutcome, ms: number): void {
+    let series = this.attempts.get(key);
+    if (series === undefined) {
+      const name = this.attempts.size < MOST_INSTANCES ? key : OTHER;
+      series = this.attempts.get(name);
+      if (series === undefined) {
+        this.attempts.set(name, (series = { ok: 0, failed: 0, limited: 0, timeout: 0, cancelled: 0, sumMs: 0 }));
+      }
+    }
+    series[outcome]++;
+    series.sumMs += ms;
+  }
+
+  /** One answer the gateway made itself; `code` is the problem's own. `observe` counts the request as well. */
+  refuse(code: string): void {
+    this.refused++;
+    const known = this.refusals.get(code);
+    const name = known !== undefined || this.refusals.size < MOST_CODES ? code : OTHER;
+    this.refusals.set(name, (this.refusals.get(name) ?? 0) + 1);
+  }
+
+  /** Requests since the last call, for the report. */
+  drain(): { total: number; failed: number; refused: number } {
+    const { total, failed, refused } = this;
+    const told = this.#told;
+    this.#told = { total, failed, refused };
+    return { total: total - told.total, failed: failed - told.failed, refused: refused - told.refused };
+  }
+}

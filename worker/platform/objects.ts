@@ -1,0 +1,55 @@
+// The objects as an operator asks them: never on a request's path, each call for itself and with a timeout of its own.
+// A refusal says only that the object did not answer; a write that timed out may still have been stored.
+import { CONTROL_NAME, regionObjectName, serviceObjectName } from "../core/protocol/names.ts";
+import type { RegionReading, RegionTotals, ServiceReading } from "../core/protocol/objects.ts";
+import type { Policy } from "../core/policy/schema.ts";
+import type { Result } from "../core/result/result.ts";
+import type { Env } from "./env.ts";
+import { OffPath, type CallFailure } from "./offpath.ts";
+import { locationOf } from "./region.ts";
+
+const CONTROL_TIMEOUT_MS = 10_000;
+const READING_TIMEOUT_MS = 1_000;
+/** A scrape waits for no region longer than this. */
+const TOTALS_TIMEOUT_MS = 500;
+
+type Bindings = Pick<Env, "CONTROL" | "REGION" | "SERVICE">;
+type ControlStub = ReturnType<Env["CONTROL"]["getByName"]>;
+
+export class Objects {
+  readonly control: OffPath;
+  readonly readings: OffPath;
+  #env: Bindings;
+  #inForce: () => Policy | undefined;
+
+  constructor(env: Bindings, inForce: () => Policy | undefined, now: () => number = Date.now) {
+    this.#env = env;
+    this.#inForce = inForce;
+    this.control = new OffPath("ControlObject", now, Number.POSITIVE_INFINITY);
+    this.readings = new OffPath("readings", now, Number.POSITIVE_INFINITY);
+  }
+
+  askControl<T>(ask: (control: ControlStub) => PromiseLike<T>): Promise<Result<T, CallFailure>> {
+    return this.control.call(() => ask(this.#env.CONTROL.getByName(CONTROL_NAME)), CONTROL_TIMEOUT_MS);
+  }
+
+  region(name: string): Promise<Result<RegionReading, CallFailure>> {
+    return this.readings.call(() => this.#region(name).reading(), READING_TIMEOUT_MS);
+  }
+
+  totals(name: string): Promise<Result<RegionTotals, CallFailure>> {
+    return this.readings.call(() => this.#region(name).totals(), TOTALS_TIMEOUT_MS);
+  }
+
+  service(service: string, region: string): Promise<Result<ServiceReading, CallFailure>> {
+    return this.readings.call(
+      () =>
+        this.#env.SERVICE.getByName(serviceObjectName(service, region), locationOf(region, this.#inForce())).reading(),
+      READING_TIMEOUT_MS,
+    );
+  }
+
+  #region(name: string) {
+    return this.#env.REGION.getByName(regionObjectName(name), locationOf(name, this.#inForce()));
+  }
+}

@@ -1,0 +1,112 @@
+// Every call to an object or to KV goes through here: at most two seconds each, counted, and given up for a while
+// after five failures in a row (5 s, doubling to 60 s), so that a dead dependency costs a bounded number of waits.
+// A call that hangs, throws, or whose object dies while being made all look the same: a refusal. `.overloaded` is
+// such a failure too: nothing is ever tried a second time here.
+import { ok, refuse, type Result } from "../core/result/result.ts";
+
+export const CALL_TIMEOUT_MS = 2_000;
+const FAILURES_TO_REST = 5;
+const FIRST_REST_MS = 5_000;
+const LONGEST_REST_MS = 60_000;
+
+/** `resting`: not asked at all. The message is for the record, never for a client. */
+export interface CallFailure {
+  readonly kind: "timeout" | "failed" | "resting";
+  readonly message: string;
+}
+
+export class OffPath {
+  readonly name: string;
+  calls = 0;
+  timeouts = 0;
+  failures = 0;
+  /** Calls not made because the dependency was resting. */
+  skipped = 0;
+  /** Of the last call that failed; empty when the last one succeeded. */
+  lastFailure = "";
+  #now: () => number;
+  #failuresToRest: number;
+  #inARow = 0;
+  #rests = 0;
+  #restUntil = 0;
+  #answered = false;
+
+  /** Who asks for an operator, once, gives `Infinity`: it never rests. */
+  constructor(name: string, now: () => number = Date.now, failuresToRest: number = FAILURES_TO_REST) {
+    this.name = name;
+    this.#now = now;
+    this.#failuresToRest = failuresToRest;
+  }
+
+  /** Epoch ms until which nobody asks; in the past when asking is allowed. */
+  get restUntil(): number {
+    return this.#restUntil;
+  }
+
+  /** It has answered before, and did not fail when last asked. */
+  get proven(): boolean {
+    return this.#answered && this.#inARow === 0;
+  }
+
+  /**
+   * The call's answer, or why there is none. The timer belongs to the request that calls, so the caller keeps that
+   * request alive (`waitUntil`) when others wait for the same answer.
+   */
+  async call<T>(work: () => PromiseLike<T>, timeoutMs: number = CALL_TIMEOUT_MS): Promise<Result<T, CallFailure>> {
+    if (this.#now() < this.#restUntil) {
+      this.skipped++;
+      return refuse({ kind: "resting", message: `${this.name} is left alone after repeated failures` });
+    }
+    this.calls++;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<typeof LATE>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs, LATE);
+    });
+    try {
+      // A missing binding throws here and not in a promise; the async wrapper makes them one.
+      const answer = await Promise.race([(async () => await work())(), late]);
+      if (answer === LATE) return this.#fail("timeout", `${this.name} did not answer within ${timeoutMs} ms`);
+      this.#inARow = 0;
+      this.#rests = 0;
+      this.#answered = true;
+      this.lastFailure = "";
+      return ok(answer);
+    } catch (error) {
+      return this.#fail("failed", `${this.name}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      if (timer !== undefined) clearTimeout(timer);
+    }
+  }
+
+  #fail(kind: "timeout" | "failed", message: string): Result<never, CallFailure> {
+    if (kind === "timeout") this.timeouts++;
+    else this.failures++;
+    this.lastFailure = message;
+    this.#inARow++;
+    // Calls that were under way together fail together: only one that was made after a rest lengthens the next.
+    if (this.#inARow >= this.#failuresToRest && this.#now() >= this.#restUntil) {
+      this.#restUntil = this.#now() + Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** this.#rests);
+      this.#rests++;
+    }
+    return refuse({ kind, message });
+  }
+}
+
+const LATE = Symbol("late");
+
+/** Waits for a promise of another request no longer than `ms`, on this request's own timer. Rejections count as an end. */
+export async function waitAtMost(promise: Promise<unknown>, ms: number): Promise<"settled" | "late"> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(resolve, ms, "late");
+  });
+  const settled = promise.then(
+    () => "settled" as const,
+    () => "settled" as const,
+  );
+  try {
+    return await Promise.race([settled, late]);
+  } finally {
+    if (timer !== undefined) clearTimeout(timer);
+  }
+}

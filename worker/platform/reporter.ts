@@ -1,0 +1,135 @@
+// One report a second (±20 % jitter) from this isolate to its region, in the background of a request and only while
+// there are any. The request that finds a report due waits the second out in its `waitUntil` and then tells all that
+// happened meanwhile, so the last requests before a pause are told too. A report that may have been lost is sent again
+// under its own number, which the region counts once; what happens meanwhile stays with its counters.
+import type { Reply, Report } from "../core/protocol/reports.ts";
+import type { Result } from "../core/result/result.ts";
+import { CALL_TIMEOUT_MS, type CallFailure } from "./offpath.ts";
+
+const FIRST_INTERVAL_MS = 1_000;
+const JITTER = 0.2;
+/** `waitUntil` lives for 30 s after the answer: a wait and a call must fit. */
+const LONGEST_WAIT_MS = 20_000;
+const FORGET_REPLY_MS = CALL_TIMEOUT_MS + 500;
+
+/** What a report tells, gathered anew each time: counts since the last gathering. */
+export type Findings = Pick<Report, "generation" | "services" | "requests" | "leases" | "policyError">;
+
+export interface ReporterLinks {
+  gather(): Findings;
+  send(report: Report): Promise<Result<Reply, CallFailure>>;
+  /** Applies a reply; awaited, so that it may fetch what the reply tells of. */
+  heard(reply: Reply): Promise<void> | void;
+  /** Epoch ms before which the region is not asked. */
+  readonly restUntil: number;
+}
+
+export class Reporter {
+  sent = 0;
+  failed = 0;
+  #isolate: string;
+  #region: () => string;
+  #links: ReporterLinks;
+  #now: () => number;
+  #random: () => number;
+  #dueAt = 0;
+  #intervalMs = FIRST_INTERVAL_MS;
+  #gatheredAt: number;
+  #sequence = 0;
+  #unconfirmed: { readonly report: Report; readonly since: number } | undefined;
+  #urgent = false;
+  /** Epoch ms at which the call under way is over for sure; 0 when there is none. */
+  #callEndsAt = 0;
+
+  constructor(
+    isolate: string,
+    region: () => string,
+    links: ReporterLinks,
+    now: () => number = Date.now,
+    random: () => number = Math.random,
+  ) {
+    this.#isolate = isolate;
+    this.#region = region;
+    this.#links = links;
+    this.#now = now;
+    this.#random = random;
+    this.#gatheredAt = now();
+  }
+
+  /** Whether this request should carry a report: `if (due(now)) ctx.waitUntil(send())`. */
+  due(now: number): boolean {
+    return now >= this.#dueAt;
+  }
+
+  /** A local breaker tripped: the next `due` is true, and its report waits for nothing. */
+  hurry(): void {
+    this.#urgent = true;
+    if (this.#links.restUntil <= this.#now()) this.#dueAt = 0;
+  }
+
+  /** Waits its turn and reports. Never rejects for a region that is away. */
+  async send(): Promise<void> {
+    const now = this.#now();
+    if (now < this.#callEndsAt) {
+      // Reports go one by one, for a later number would make an earlier one a repeat. The one under way goes on for us.
+      this.#dueAt = this.#callEndsAt;
+      return;
+    }
+    const waitMs = this.#urgent ? 0 : Math.min(this.#intervalMs * this.#jitter(), LONGEST_WAIT_MS);
+    // Should this request be killed, another takes over when its time is past.
+    this.#dueAt = now + waitMs + FORGET_REPLY_MS;
+    if (waitMs > 0) {
+      const sequence = this.#sequence;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      // An urgent report has overtaken this one and told everything.
+      if (this.#sequence !== sequence || this.#now() < this.#callEndsAt) return;
+    }
+    let confirmed: boolean;
+    do confirmed = await this.#exchange();
+    while (confirmed && this.#urgent);
+    const pauseMs = Math.max(0, this.#intervalMs - LONGEST_WAIT_MS);
+    this.#dueAt = Math.max(this.#links.restUntil, this.#now() + (confirmed ? pauseMs : this.#intervalMs));
+  }
+
+  #jitter(): number {
+    return 1 - JITTER + 2 * JITTER * this.#random();
+  }
+
+  async #exchange(): Promise<boolean> {
+    const now = this.#now();
+    const report = this.#next(now);
+    this.#callEndsAt = now + FORGET_REPLY_MS;
+    const answer = await this.#links.send(report);
+    this.#callEndsAt = 0;
+    if (!answer.ok) {
+      this.failed++;
+      return false;
+    }
+    this.sent++;
+    this.#unconfirmed = undefined;
+    this.#intervalMs = answer.value.nextReportMs;
+    await this.#links.heard(answer.value);
+    return true;
+  }
+
+  /** The report that was not confirmed, with the time it covers drawn out to now, or a new one. */
+  #next(now: number): Report {
+    const urgent = this.#urgent;
+    if (this.#unconfirmed === undefined) {
+      this.#urgent = false;
+      const report: Report = {
+        isolate: this.#isolate,
+        region: this.#region(),
+        sequence: ++this.#sequence,
+        spanMs: 0,
+        urgent,
+        ...this.#links.gather(),
+      };
+      this.#unconfirmed = { report, since: this.#gatheredAt };
+      this.#gatheredAt = now;
+    }
+    const { report, since } = this.#unconfirmed;
+    report.spanMs = now - since;
+    return report;
+  }
+}

@@ -1,0 +1,44 @@
+// Sending one request to one instance. The runtime tells refused, reset, closed and nonsense apart from nothing: all of
+// them are a rejected fetch. Its own edge cache is told to keep out, for caching is the gateway's work.
+//
+// The deadline is a race, not an abort: an AbortController costs as much as routing, and a fetch that lost the race
+// ends with the request that made it. When the client leaves, the runtime ends the request and the fetch with it.
+
+/** Deployed, `fetch` caches by file extension unless told otherwise; `cache: "no-store"` would add request headers. */
+const CACHE_KEEPS_OUT = { cacheTtlByStatus: { "100-599": -1 } };
+
+/** Why there is no answer. */
+export type NoAnswer = "timeout" | "unreachable";
+
+export interface Sending {
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream | null;
+  /** Ends it before its deadline. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The answer as it came, its body unread and undecoded; or why there is none. Never rejects. */
+export function send(url: string, sending: Sending, deadlineMs: number): Promise<Response | NoAnswer> {
+  return new Promise((resolve) => {
+    const timer = deadlineMs === Infinity ? null : setTimeout(resolve, deadlineMs, "timeout");
+    fetch(url, {
+      method: sending.method,
+      headers: sending.headers,
+      body: sending.body,
+      signal: sending.signal ?? null,
+      redirect: "manual",
+      encodeResponseBody: "manual",
+      cf: CACHE_KEEPS_OUT,
+    }).then(
+      (response) => {
+        clearTimeout(timer);
+        resolve(response);
+      },
+      () => {
+        clearTimeout(timer);
+        resolve("unreachable");
+      },
+    );
+  });
+}
