@@ -12,7 +12,7 @@ const OWN = "/_sluice";
 let admin: Hono<AdminEnv> | undefined;
 
 export function handle(request: Request, env: Env, ctx: ExecutionContext): Response | Promise<Response> {
-  const gateway = gatewayOf(env);
+  const gateway = gatewayOf(env, request);
   if (isOwn(request.url)) {
     admin ??= createAdmin(() => gateway.isolate);
     return admin.fetch(request, env, ctx);

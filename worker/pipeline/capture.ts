@@ -9,5 +9,6 @@ export function capture(walk: Walk, status: number): void {
   const service = walk.service === undefined ? "" : walk.service.compiled.name;
   metrics.observe(route, service, status, performance.now() - walk.startedAt);
   if (walk.refusal !== undefined) metrics.refuse(walk.refusal.code);
-  if (reporter.due(Date.now())) walk.ctx.waitUntil(reporter.send());
+  // A report waits its turn in `waitUntil`; an abandoned fetch would stay open as long, so another request carries it.
+  if (reporter.due(Date.now()) && (!walk.abandoned || reporter.isUrgent)) walk.ctx.waitUntil(reporter.send());
 }

@@ -31,7 +31,13 @@ export async function forward(walk: Walk): Promise<Response | Refusal> {
   const sentAt = performance.now();
   const answer = await send(
     urlAt(walk, instance!),
-    { method: request.method, headers: requestHeaders(walk), body, signal: sending?.signal },
+    {
+      method: request.method,
+      headers: requestHeaders(walk),
+      body,
+      signal: sending?.signal,
+      onEdge: walk.gateway.onEdge,
+    },
     deadlineMs,
   );
   walk.upstreamMs = performance.now() - sentAt;
@@ -40,6 +46,7 @@ export async function forward(walk: Walk): Promise<Response | Refusal> {
   const { key } = instance!.compiled;
   if (typeof answer === "string") {
     attempt.end();
+    walk.abandoned = answer === "timeout";
     if (sending?.signal.aborted === true) {
       metrics.attempt(key, "cancelled", walk.upstreamMs);
       return { code: "body_too_large" };

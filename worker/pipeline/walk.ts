@@ -40,6 +40,8 @@ export class Walk {
   service: ServiceState | undefined = undefined;
   instance: InstanceState | undefined = undefined;
   attempts = 0;
+  /** An attempt lost the race against its deadline: its fetch ends with this request, which must not be held open. */
+  abandoned = false;
   /** From sending the last attempt to its response headers. */
   upstreamMs = 0;
 

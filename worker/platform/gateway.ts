@@ -10,8 +10,11 @@ export class Gateway {
   readonly isolate: Isolate;
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
+  /** Its requests come through Cloudflare's edge, or through something that says so. */
+  readonly onEdge: boolean;
 
-  constructor(env: Env) {
+  constructor(env: Env, request: Request) {
+    this.onEdge = request.cf !== undefined;
     this.env = env;
     this.isLocal = env.ALLOW_PRIVATE === "true";
     this.fleet = new Fleet({
@@ -25,6 +28,6 @@ export class Gateway {
 let gateway: Gateway | undefined;
 
 /** The gateway of this isolate. A Worker has one `env` for as long as its isolate lives. */
-export function gatewayOf(env: Env): Gateway {
-  return (gateway ??= new Gateway(env));
+export function gatewayOf(env: Env, request: Request): Gateway {
+  return (gateway ??= new Gateway(env, request));
 }

@@ -67,6 +67,11 @@ export class Reporter {
     if (this.#links.restUntil <= this.#now()) this.#dueAt = 0;
   }
 
+  /** A local trip is to be told: its report does not wait its turn. */
+  get isUrgent(): boolean {
+    return this.#urgent;
+  }
+
   /** Waits its turn and reports. Never rejects for a region that is away. */
   async send(): Promise<void> {
     const now = this.#now();

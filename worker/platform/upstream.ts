@@ -4,7 +4,11 @@
 // The deadline is a race, not an abort: an AbortController costs as much as routing, and a fetch that lost the race
 // ends with the request that made it. When the client leaves, the runtime ends the request and the fetch with it.
 
-/** Deployed, `fetch` caches by file extension unless told otherwise; `cache: "no-store"` would add request headers. */
+/**
+ * Deployed, `fetch` caches by file extension unless told otherwise; `cache: "no-store"` would add request headers. The
+ * object costs 11-15 µs a request (the runtime writes it out each time) and means something on Cloudflare's edge alone,
+ * which shows itself by `request.cf`.
+ */
 const CACHE_KEEPS_OUT = { cacheTtlByStatus: { "100-599": -1 } };
 
 /** Why there is no answer. */
@@ -16,29 +20,24 @@ export interface Sending {
   readonly body: ReadableStream | null;
   /** Ends it before its deadline. */
   readonly signal: AbortSignal | undefined;
+  /** The request came through Cloudflare's edge. */
+  readonly onEdge: boolean;
 }
 
 /** The answer as it came, its body unread and undecoded; or why there is none. Never rejects. */
 export function send(url: string, sending: Sending, deadlineMs: number): Promise<Response | NoAnswer> {
   return new Promise((resolve) => {
-    const timer = deadlineMs === Infinity ? null : setTimeout(resolve, deadlineMs, "timeout");
-    fetch(url, {
+    // Never cleared: it ends with the request, and settling a settled promise is nothing. Clearing costs 5 µs.
+    if (deadlineMs !== Infinity) setTimeout(resolve, deadlineMs, "timeout");
+    const init: RequestInit = {
       method: sending.method,
       headers: sending.headers,
       body: sending.body,
-      signal: sending.signal ?? null,
       redirect: "manual",
       encodeResponseBody: "manual",
-      cf: CACHE_KEEPS_OUT,
-    }).then(
-      (response) => {
-        clearTimeout(timer);
-        resolve(response);
-      },
-      () => {
-        clearTimeout(timer);
-        resolve("unreachable");
-      },
-    );
+    };
+    if (sending.signal !== undefined) init.signal = sending.signal;
+    if (sending.onEdge) init.cf = CACHE_KEEPS_OUT;
+    fetch(url, init).then(resolve, () => resolve("unreachable"));
   });
 }

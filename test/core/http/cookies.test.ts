@@ -18,9 +18,11 @@ describe("publicCookie", () => {
     [plain, "a=1", "a=1"],
     [plain, "a=1; Path=/x; HttpOnly; Secure", "a=1; Path=/x; HttpOnly; Secure"],
     // Domain
-    [plain, "a=1; Domain=int.orders.example.net", "a=1"],
-    [plain, "a=1; Domain=.Orders.Example.NET; Path=/", "a=1; Path=/"],
-    [plain, "a=1;domain=orders.example.net;Secure", "a=1;Secure"],
+    [plain, "a=1; Domain=int.orders.example.net", "a=1; Domain=api.example.com"],
+    [{ ...plain, publicAuthority: "127.0.0.1:8787" }, "a=1; Domain=int.orders.example.net", "a=1"],
+    [{ ...plain, publicAuthority: "localhost" }, "a=1; Domain=int.orders.example.net; Secure", "a=1; Secure"],
+    [plain, "a=1; Domain=.Orders.Example.NET; Path=/", "a=1; Domain=api.example.com; Path=/"],
+    [plain, "a=1;domain=orders.example.net;Secure", "a=1; Domain=api.example.com;Secure"],
     [plain, "a=1; Domain=example.com", "a=1; Domain=example.com"],
     [plain, "a=1; Domain=api.example.com", "a=1; Domain=api.example.com"],
     [plain, "a=1; Domain=elsewhere.test", "a=1; Domain=elsewhere.test"],
@@ -43,8 +45,12 @@ describe("publicCookie", () => {
     [added, "a=1; Path=/v2/", "a=1; Path=/"],
     [added, "a=1; Path=/", "a=1; Path=/"],
     // both
-    [mapped, "a=1; Path=/base/v2/x; Domain=int.orders.example.net; Secure", "a=1; Path=/api/x; Secure"],
-    [mapped, "a=1; Domain=int.orders.example.net; Path=/base/v2/x", "a=1; Path=/api/x"],
+    [
+      mapped,
+      "a=1; Path=/base/v2/x; Domain=int.orders.example.net; Secure",
+      "a=1; Path=/api/x; Domain=api.example.com; Secure",
+    ],
+    [mapped, "a=1; Domain=int.orders.example.net; Path=/base/v2/x", "a=1; Domain=api.example.com; Path=/api/x"],
   ])("%# %s", (view, cookie, expected) => expect(publicCookie(cookie, view)).toBe(expected));
 });
 
@@ -56,7 +62,10 @@ describe("rewriteCookies", () => {
       ["x-a", "1"],
     ]);
     rewriteCookies(headers, stripped);
-    expect(headers.getSetCookie()).toEqual(["a=1; Path=/api; Expires=Wed, 21 Oct 2037 07:28:00 GMT", "b=2"]);
+    expect(headers.getSetCookie()).toEqual([
+      "a=1; Path=/api; Expires=Wed, 21 Oct 2037 07:28:00 GMT",
+      "b=2; Domain=api.example.com",
+    ]);
     expect(headers.get("x-a")).toBe("1");
   });
 

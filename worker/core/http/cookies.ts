@@ -2,6 +2,7 @@
 // names the upstream would make the browser refuse the cookie (RFC 6265 §5.3), a Path without the public prefix would
 // keep it from ever coming back (§5.1.4). Names, values and all other attributes stay as they are, and so does the
 // number of Set-Cookie fields.
+import { parseAddress } from "../match/address.ts";
 import { equalsIgnoringCase } from "./list.ts";
 import type { PublicView } from "./location.ts";
 import { startsWithSegments } from "./path.ts";
@@ -36,7 +37,7 @@ export function publicCookie(cookie: string, view: PublicView): string {
         .toLowerCase();
       const value = cookie.slice(equals + 1, end).trim();
       if (name === "domain" && isForeignDomain(value, view)) {
-        out += cookie.slice(copied, at);
+        out += cookie.slice(copied, at) + publicDomain(view);
         copied = end;
       } else if (name === "path" && !fixed) {
         const path = publicCookiePath(value, view);
@@ -49,6 +50,15 @@ export function publicCookie(cookie: string, view: PublicView): string {
     at = next;
   }
   return copied === 0 ? cookie : out + cookie.slice(copied);
+}
+
+/**
+ * The attribute for the public host, or none where a browser would refuse it: an address, or a name without a dot. The
+ * cookie is that host's alone then.
+ */
+function publicDomain(view: PublicView): string {
+  const host = hostOf(view.publicAuthority) ?? "";
+  return host.includes(".") && parseAddress(host) === undefined ? `; Domain=${host}` : "";
 }
 
 /** Whether a Domain covers the upstream but not the public host (RFC 6265 §5.1.3). Any other is the upstream's word. */
