@@ -1,4 +1,4 @@
-// npm run policy -- check | diff | push | pull | rollback | history | explain | schema
+// npm run policy -- check | diff | push | pull | rollback | history | explain | schema | reference
 //
 // Exit codes: 0 all is well; 1 the gateway could not be reached or refused; 2 the input is wrong. Problems go to stderr,
 // results to stdout, and --json makes every result one JSON document.
@@ -14,6 +14,7 @@ import { parsePolicy } from "../../worker/core/policy/parse.ts";
 import type { PolicyProblem } from "../../worker/core/policy/parse.ts";
 import { pendingSections } from "../../worker/core/policy/pending.ts";
 import type { Policy } from "../../worker/core/policy/schema.ts";
+import { policyReference } from "./reference.ts";
 import { namedSecrets } from "../../worker/core/policy/secrets.ts";
 import { checkTarget } from "../../worker/core/policy/targets.ts";
 import type { Target } from "../../worker/core/policy/targets.ts";
@@ -126,6 +127,16 @@ function policyCommand(terminal: Terminal, exit: (code: ExitCode) => void): Comm
     .option("--stdout", "to standard output instead")
     .option("--check", "write nothing; exit code 2 when the file is not current")
     .action((options: SchemaOptions) => exit(schema(terminal, options)));
+
+  program
+    .command("reference")
+    .description("Writes the page that lists every field.")
+    .option("--out <file>", "where to", path.join(root, "docs", "policy-reference.md"))
+    .action(({ out }: { out: string }) => {
+      writeFileSync(out, policyReference(policyJsonSchema()));
+      terminal.out(`${path.relative(process.cwd(), out)} written`);
+      exit(OK);
+    });
 
   return program;
 }
