@@ -288,7 +288,7 @@ function checkForm(source: Source, report: Report): void {
   // A unit test is opened by its path: it mirrors what it tests.
   if (opening.length < 30 && !file.endsWith(".test.ts"))
     report("opening", 1, "the file does not open with what it is for");
-  const most = MOST_LINES[/\.test\.ts$/.test(file) ? "test" : placeOf(file) === undefined ? "other" : "source"];
+  const most = MOST_LINES[file.endsWith(".test.ts") ? "test" : placeOf(file) === undefined ? "other" : "source"];
   const lines = text.split("\n").length - 1;
   if (lines > most && !/\bLength: \S/.test(opening))
     report("length", most, `${lines} lines, more than ${most}, and no "Length: why" in its opening`);

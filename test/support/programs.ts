@@ -13,10 +13,10 @@ const PACKAGES = {
   promtool: "prometheus",
   chromium: "chromium",
 } as const;
-export type Program = keyof typeof PACKAGES;
+type Program = keyof typeof PACKAGES;
 
 /** Its path, or undefined where it is not installed. */
-export function find(program: Program): string | undefined {
+function find(program: Program): string | undefined {
   const folders = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/usr/bin", "/usr/local/bin"];
   return folders
     .map((folder) => path.join(folder, program))

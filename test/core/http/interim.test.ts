@@ -178,7 +178,7 @@ describe("however the bytes are cut", () => {
           close: "",
         };
         const body = framing === "chunked" ? `${chunks.join("")}0\r\nT: 1\r\n\r\n` : whole;
-        const raw = `${interim.join("")}HTTP/1.1 200 OK\r\nX-A: b\r\n${fields[framing as keyof typeof fields]}\r\n${body}`;
+        const raw = `${interim.join("")}HTTP/1.1 200 OK\r\nX-A: b\r\n${fields[framing]}\r\n${body}`;
         const result = read(cut(raw, places));
         expect(result).toMatchObject({ kind: "read", head: { status: 200 }, content: whole, whole: true });
       }),

@@ -57,7 +57,7 @@ function publicRefresh(value: string, view: PublicView): string {
   const name = value.toLowerCase().indexOf("url=");
   if (name < 0) return value;
   const start = name + 4;
-  const quote = value[start] === '"' || value[start] === "'" ? value[start]! : "";
+  const quote = value[start] === '"' || value[start] === "'" ? value[start] : "";
   const close = quote === "" ? -1 : value.indexOf(quote, start + 1);
   const end = close < 0 ? value.length : close;
   const from = start + quote.length;
