@@ -135,7 +135,16 @@ async function install() {
   rmSync(stampFile, { force: true });
   const [command, ...leading] = npm();
   // Whatever the caller's NODE_ENV or --omit: tools and the locked Node are development and optional packages.
-  const args = [...leading, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--include=dev", "--include=optional"];
+  const args = [
+    ...leading,
+    "ci",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    "--include=dev",
+    "--include=optional",
+  ];
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name) || kept.test(name)),
   );
@@ -165,7 +174,11 @@ async function install() {
 /** Passes on what ends us. Returns how to stop doing so. */
 function passSignals(child) {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
-  const pass = (signal) => child.kill(signal);
+  // A key pressed in a terminal reaches the child by itself, and to many tools a second one means: at once.
+  const pass = (signal) => {
+    const isKey = signal === "SIGINT" || signal === "SIGQUIT";
+    if (!isKey || !process.stdin.isTTY) child.kill(signal);
+  };
   for (const signal of signals) process.on(signal, pass);
   const watch = whenOrphaned(() => child.kill("SIGTERM"));
   return () => {

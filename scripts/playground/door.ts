@@ -2,7 +2,7 @@
 // a client and a Worker. workerd takes the end of a client's sending (FIN) for no more than that, so a client that leaves
 // before the answer would keep the upstream busy until it answers; here such a leave becomes a reset, which workerd passes
 // on. A restarting workerd is waited for. Law: bytes pass as they are, in order, with backpressure both ways.
-// Cost, measured: 0.1 to 0.2 ms an exchange and about 10 % of the requests/s on a loaded machine; no memory that grows.
+// Cost, measured on two cores: 0.1 ms an exchange, 5 to 10 % of the requests/s, 200 MB in 0.5 s instead of 0.2; flat memory.
 import { readFileSync } from "node:fs";
 import net from "node:net";
 

@@ -39,7 +39,8 @@ export class Ending {
     const parent = process.ppid;
     setInterval(() => process.ppid !== parent && void this.end(0), LOOK_AT_PARENT_MS).unref();
     process.on("uncaughtException", (error) => {
-      this.#tell(`a bug ended this start: ${error.stack ?? error.message}`);
+      // What breaks because everything is being undone is no news.
+      if (!this.isBegun) this.#tell(`a bug ended this start: ${error.stack ?? error.message}`);
       void this.end(1);
     });
     // Whoever read what we say may leave first.

@@ -39,9 +39,6 @@ export const DEFAULT_REGIONS = ["weur", "enam", "apac"] as const;
 
 const isLocation = (name: string): name is Location => Object.hasOwn(PLACES, name);
 
-/** The place of a location. */
-export const placeOf = (location: Location): Place => PLACES[location];
-
 /** Where a region stands: as the policy places it, else by its name; undefined when neither says. */
 export function placeOfRegion(name: string, regions: Policy["regions"]): Place | undefined {
   const own = Object.hasOwn(regions, name) ? regions[name] : undefined;

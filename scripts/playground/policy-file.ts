@@ -76,7 +76,8 @@ export function watchPolicyFile(
   current: string,
   onChange: (read: Result<CheckedPolicy, string>) => void,
 ): () => void {
-  let watched: Watched = { taken: "", seen: "" };
+  // Nothing is known yet of the file: it may have changed since its content was read.
+  let watched: Watched = { taken: "unknown", seen: "unknown" };
   let known = current;
   const timer = setInterval(() => {
     const { next, read } = look(watched, signatureOf(file));
