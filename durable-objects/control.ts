@@ -8,9 +8,11 @@ import { POLICY_KEY } from "../worker/core/protocol/names.ts";
 import type {
   AuditEntry,
   Change,
+  ControlAnswer,
+  ControlQuestion,
   ControlRpc,
   GenerationEntry,
-  News,
+  Operation,
   PolicyDocument,
   PutAnswer,
 } from "../worker/core/protocol/objects.ts";
@@ -18,7 +20,9 @@ import type { Epochs } from "../worker/core/protocol/reports.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Generations } from "../worker/platform/generations.ts";
 import { OffPath } from "../worker/platform/offpath.ts";
+import { Operations } from "../worker/platform/operations.ts";
 import { generationOf, type PolicyMetadata } from "../worker/platform/policies.ts";
+import { RegionLoads } from "../worker/platform/region-loads.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS epochs (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
@@ -36,6 +40,8 @@ const PUBLISH_TIMEOUT_MS = 10_000;
 export class ControlObject extends DurableObject<Env> implements ControlRpc {
   #sql = this.ctx.storage.sql;
   #generations = new Generations(this.#sql);
+  #operations = new Operations(this.#sql);
+  #loads = new RegionLoads();
   #kv = new OffPath("KV");
   #epochs: Epochs = { policy: this.#generations.newest?.generation ?? 0, purge: 0, keys: 0, chaos: 0 };
   #router = AutoRouter()
@@ -53,10 +59,14 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
     return this.#router.fetch(request);
   }
 
-  news(known: number): News {
+  news({ policy, operation, load }: ControlQuestion): ControlAnswer {
     const { newest } = this.#generations;
-    const newer = newest !== undefined && newest.generation > known;
-    return { epochs: this.#epochs, ageMs: 0, ...(newer ? { policy: newest } : {}) };
+    const now = Date.now();
+    if (load !== undefined) this.#loads.take(load, now);
+    const inFlight = this.#loads.besides(load?.region ?? "", now);
+    const newer = newest !== undefined && newest.generation > policy;
+    const operations = this.#operations.after(operation);
+    return { epochs: this.#epochs, ageMs: 0, operations, inFlight, ...(newer ? { policy: newest } : {}) };
   }
 
   policy(generation?: number): PolicyDocument | undefined {
@@ -103,6 +113,14 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
     });
     this.#epochs = { ...this.#epochs, [epoch]: value };
     return value;
+  }
+
+  operate(operation: Omit<Operation, "number">, { actor, note }: Change): Operation {
+    const { service, instance, command } = operation;
+    return this.ctx.storage.transactionSync(() => {
+      this.record(actor, `instance.${command}`, [`${service}/${instance}`, note].filter(Boolean).join(": "));
+      return this.#operations.append(operation, Date.now());
+    });
   }
 
   /** Publishes the newest generation, and comes again until KV holds it. */

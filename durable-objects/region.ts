@@ -1,58 +1,66 @@
 // One RegionObject a region: the place where its isolates' reports meet. It stands between thousands of isolates and
 // the few objects behind it, so that those see one merged batch a second and one question a second, whatever the
-// traffic. Its memory is the truth of the last seconds; storage keeps sums, sequences and the newest policy, once every
-// ten seconds. When `ControlObject` is away the last news stands, with its age told; nothing here waits for long.
+// traffic; only what cannot wait (a breaker that tripped, a probe) goes on at once. Its memory is the truth of the last
+// seconds; storage keeps sums, sequences, verdicts and the newest policy. When `ControlObject` or a service's object is
+// away what they said last stands, with its age told; nothing here waits for long.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
-import { serviceObjectName } from "../worker/core/protocol/names.ts";
 import type {
-  News,
+  RegionNews,
   RegionReading,
   RegionRpc,
   RegionTotals,
-  ServiceBatch,
-  ServiceReply,
+  ServiceNews,
 } from "../worker/core/protocol/objects.ts";
 import {
   beat,
   checkpointOf,
-  drainBatches,
+  drainBatch,
   emptyRegion,
   inFlightOf,
   liveIsolates,
   restoreRegion,
   takeReport,
   totalsByService,
+  urgentServices,
   type RegionCheckpoint,
   type RegionState,
 } from "../worker/core/protocol/region.ts";
-import type { Reply, Report, Verdict } from "../worker/core/protocol/reports.ts";
+import type { Reply, Report } from "../worker/core/protocol/reports.ts";
 import { ControlNews } from "../worker/platform/control-news.ts";
 import type { Env } from "../worker/platform/env.ts";
-import { OffPath } from "../worker/platform/offpath.ts";
+import { Policies } from "../worker/platform/policies.ts";
+import { RegionLearning } from "../worker/platform/region-learning.ts";
+import { RegionWatch } from "../worker/platform/region-watch.ts";
+import { Schedule } from "../worker/platform/schedule.ts";
+import { ServiceLinks } from "../worker/platform/service-links.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), region TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL);`;
 
 const BEAT_MS = 1_000;
 const CHECKPOINT_MS = 10_000;
-const LEASE_TIMEOUT_MS = 500;
-const LOST_ALARM_MS = 30_000;
-const MOST_SERVICES = 1_000;
+const EXCHANGE_TIMEOUT_MS = 2_000;
+/** An isolate waits for the answer. */
+const URGENT_TIMEOUT_MS = 500;
 
 export class RegionObject extends DurableObject<Env> implements RegionRpc {
   #sql = this.ctx.storage.sql;
+  #schedule = new Schedule(this.ctx.storage, ["beat", "checkpoint", "probes"]);
   #name = "";
   #state: RegionState = emptyRegion(Date.now());
-  #verdicts = new Map<string, Record<string, Verdict>>();
-  #news = new ControlNews(this.env, this.#sql);
-  /** By service: one that is away must not keep news from the others. */
-  #services = new Map<string, OffPath>();
-  #alarmAt = 0;
-  #dirtySince = 0;
+  #watch = new RegionWatch(this.env);
+  #learning = new RegionLearning(this.env);
+  #control = new ControlNews(this.env, this.#sql, () => ({ region: this.#name, inFlight: this.#watch.inFlight }));
+  #policies = new Policies(this.env);
+  #services = new ServiceLinks(this.env, this.#sql, this.#control, (service) =>
+    drainBatch(this.#state, this.#name, service, Date.now()),
+  );
+  #dirty = false;
+  #repliedAt = 0;
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", region: this.#name, isolates: liveIsolates(this.#state, Date.now()) }))
-    .get("/state", () => ({ ...this.reading(), control: this.#news.offPath.lastFailure, totals: this.totals() }));
+    .get("/state", () => ({ ...this.reading(), control: this.#control.offPath.lastFailure, totals: this.totals() }));
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -64,6 +72,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       this.#name = saved.region;
       this.#state = restoreRegion(JSON.parse(saved.state) as RegionCheckpoint, Date.now());
     }
+    this.#adopt();
   }
 
   override fetch(request: Request): Promise<Response> {
@@ -73,28 +82,85 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   async report(report: Report): Promise<Reply> {
     this.#name = report.region;
     const taken = takeReport(this.#state, report, Date.now()) === "taken";
-    this.#dirtySince ||= Date.now();
-    let leases: Reply["leases"] = {};
-    if (taken && report.leases !== undefined) leases = await this.#lease(report.isolate);
-    else if (taken && report.urgent) this.ctx.waitUntil(this.#flush());
-    const waits = [this.#arm(Date.now() + BEAT_MS), this.#news.refresh()];
-    if (report.policyError !== undefined) {
-      waits.push(this.#news.recordRefusal(`region ${this.#name}, isolate ${report.isolate}`, report.policyError));
+    this.#dirty = true;
+    const waits: Promise<unknown>[] = [this.#schedule.by("beat", Date.now() + BEAT_MS)];
+    const { policyError } = report;
+    if (policyError !== undefined) {
+      waits.push(this.#control.recordRefusal(`region ${this.#name}, isolate ${report.isolate}`, policyError));
     }
+    const learning = this.#hearControl();
+    const asks = taken && (report.urgent || report.leases !== undefined);
+    // Who waits for a lease does not wait for control news as well, unless nothing is known yet to judge by.
+    if (asks && this.#policies.current !== undefined) this.ctx.waitUntil(learning);
+    else waits.push(learning);
     await Promise.all(waits);
+    if (taken) {
+      this.#watch.take(report);
+      this.#learning.take(report);
+    }
+    if (asks) await this.#exchange(urgentServices(report), URGENT_TIMEOUT_MS);
+    return this.#reply(report.discovered, this.#services.leasesOf(report.isolate));
+  }
+
+  async news(region: string, known: number, discovered?: Record<string, number>): Promise<RegionNews> {
+    this.#name = region;
+    await this.#hearControl();
+    return { ...this.#control.for(known), reply: this.#reply(discovered, {}) };
+  }
+
+  async attend(region: string): Promise<boolean> {
+    this.#name = region;
+    const reached = await this.#control.askNow();
+    await Promise.all([this.#hearControl(), this.#learning.tell(true)]);
+    return reached;
+  }
+
+  hear(service: string, news: ServiceNews): void {
+    this.#services.hear(service, news);
+  }
+
+  #reply(discovered: Report["discovered"], leases: Reply["leases"]): Reply {
+    this.#repliedAt = Math.max(Date.now(), this.#repliedAt + 1);
+    const regions = this.#watch.standing();
+    const mixes = this.#learning.mixes();
     return {
-      epochs: this.#news.epochs,
-      newsAgeMs: this.#news.ageMs,
-      verdicts: Object.fromEntries(this.#verdicts),
+      at: this.#repliedAt,
+      epochs: this.#control.epochs,
+      newsAgeMs: this.#control.ageMs,
       leases,
+      ...this.#services.standing(discovered),
+      ...(regions === undefined ? {} : { regions }),
+      ...(mixes === undefined ? {} : { mixes }),
       nextReportMs: this.#state.nextReportMs,
     };
   }
 
-  async news(region: string, known: number): Promise<News> {
-    this.#name = region;
-    await this.#news.refresh();
-    return this.#news.for(known);
+  /** Until control news is as new as it gets, and what it tells of is passed on. */
+  async #hearControl(): Promise<void> {
+    await this.#control.refresh();
+    this.#watch.hear(this.#control.othersInFlight);
+    this.#adopt();
+    // A document put into KV by hand stands while `ControlObject` holds none.
+    if (this.#control.document === undefined && this.#policies.due(Date.now())) {
+      await this.#policies.load(this.ctx);
+      this.#adopt();
+    }
+    await this.#exchange(this.#services.waiting(Date.now()), URGENT_TIMEOUT_MS);
+  }
+
+  /** Passes on what waits for these services, and hears what their objects say. */
+  async #exchange(services: Iterable<string>, timeoutMs: number): Promise<void> {
+    await Promise.all([...services].map((service) => this.#services.exchange(service, timeoutMs)));
+  }
+
+  #adopt(): void {
+    const { document } = this.#control;
+    if (document !== undefined) this.#policies.take(document, "region");
+    const { current } = this.#policies;
+    if (current === undefined) return;
+    this.#services.configure(current);
+    this.#watch.configure(current);
+    this.#learning.configure(current);
   }
 
   reading(): RegionReading {
@@ -107,9 +173,10 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       latencyMs,
       health,
       reports,
-      epochs: this.#news.epochs,
-      newsAgeMs: this.#news.known ? this.#news.ageMs : -1,
+      epochs: this.#control.epochs,
+      newsAgeMs: this.#control.known ? this.#control.ageMs : -1,
       nextReportMs,
+      regions: this.#watch.reading(),
     };
   }
 
@@ -120,58 +187,49 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
 
   /** Once a second of traffic: batches go out, averages move, and now and then a checkpoint is written. */
   override async alarm(): Promise<void> {
-    this.#alarmAt = 0;
-    try {
-      beat(this.#state, Date.now());
-      await this.#flush();
-    } finally {
-      if (this.#dirtySince > 0 && Date.now() - this.#dirtySince >= CHECKPOINT_MS) this.#checkpoint();
-      // Reports that came meanwhile armed it again; without any, one more alarm writes what is not yet kept.
-      if (this.#alarmAt === 0 && this.#dirtySince > 0) await this.#arm(this.#dirtySince + CHECKPOINT_MS);
+    for (const job of await this.#schedule.take(Date.now())) {
+      switch (job) {
+        case "beat":
+          await this.#beat();
+          break;
+        case "checkpoint":
+          this.#checkpoint();
+          break;
+        case "probes":
+          // Not waited for: the next beat would wait with it.
+          this.ctx.waitUntil(this.#probe());
+      }
     }
   }
 
-  /** An alarm that is long overdue is lost (its retries are counted), and set anew. */
-  async #arm(at: number): Promise<void> {
-    if (this.#alarmAt > Date.now() - LOST_ALARM_MS && this.#alarmAt <= at) return;
-    this.#alarmAt = at;
-    await this.ctx.storage.setAlarm(at);
+  /** Goes on while there is traffic; the next beat begins it again. */
+  async #probe(): Promise<void> {
+    await this.#watch.probe();
+    const { probesAt } = this.#watch;
+    if (probesAt !== undefined && liveIsolates(this.#state, Date.now()) > 0)
+      await this.#schedule.by("probes", probesAt);
   }
 
-  /** Sends out what waits; a service whose object is away loses one batch, and its last verdicts stand. */
-  async #flush(): Promise<void> {
-    await Promise.all(drainBatches(this.#state, this.#name, Date.now()).map((batch) => this.#pass(batch)));
-  }
-
-  async #pass(batch: ServiceBatch, timeoutMs?: number): Promise<ServiceReply | undefined> {
-    const { service } = batch;
-    let offPath = this.#services.get(service);
-    if (offPath === undefined) {
-      if (this.#services.size >= MOST_SERVICES) this.#services.delete(this.#services.keys().next().value!);
-      this.#services.set(service, (offPath = new OffPath(`ServiceObject ${service}`)));
-    }
-    const answer = await offPath.call(
-      () => this.env.SERVICE.getByName(serviceObjectName(service, this.#name)).merge(batch),
-      timeoutMs,
-    );
-    if (!answer.ok) return undefined;
-    if (Object.keys(answer.value.verdicts).length === 0) this.#verdicts.delete(service);
-    else this.#verdicts.set(service, answer.value.verdicts);
-    return answer.value;
-  }
-
-  /** Leases are asked for and given back at once: a probe waits for the answer, a permit for its return. */
-  async #lease(isolate: string): Promise<Reply["leases"]> {
-    const batches = drainBatches(this.#state, this.#name, Date.now());
-    const answers = await Promise.all(batches.map((batch) => this.#pass(batch, LEASE_TIMEOUT_MS)));
-    const mine = answers.flatMap((answer, index) =>
-      Object.entries(answer?.leases[isolate] ?? {}).map(([id, end]) => [`${batches[index]!.service}/${id}`, end]),
-    );
-    return Object.fromEntries(mine);
+  async #beat(): Promise<void> {
+    const now = Date.now();
+    beat(this.#state, now);
+    for (const [service, registry] of this.#services.registries()) this.#watch.place(service, registry);
+    this.#watch.beat(this.#state);
+    if (this.#watch.probesAt !== undefined) await this.#schedule.by("probes", Math.max(now, this.#watch.probesAt));
+    if (this.#dirty) await this.#schedule.by("checkpoint", now + CHECKPOINT_MS);
+    const services = new Set([
+      ...this.#state.pending.keys(),
+      ...this.#state.leases.keys(),
+      ...this.#services.waiting(now),
+    ]);
+    this.#services.forgetLeases(now);
+    await Promise.all([this.#exchange(services, EXCHANGE_TIMEOUT_MS), this.#learning.tell()]);
   }
 
   #checkpoint(): void {
-    this.#dirtySince = 0;
+    // The last alarm of traffic that has ended: whoever fell silent leaves nothing in flight.
+    beat(this.#state, Date.now());
+    this.#dirty = false;
     this.#sql.exec(
       "INSERT OR REPLACE INTO checkpoint (id, region, at, state) VALUES (1, ?, ?, ?)",
       ...[this.#name, Date.now(), JSON.stringify(checkpointOf(this.#state))],

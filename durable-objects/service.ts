@@ -1,9 +1,21 @@
 // One ServiceObject a service and region: what all isolates of the region together saw of the service's instances, so
-// that verdicts on them can be fleet-wide. It is asked only by its RegionObject, once a second while there is news.
-// Readings are news, not records: memory is the truth, and a snapshot every ten seconds outlives a restart.
+// that verdicts on them can be fleet-wide, and what active checks and registries say of them, seen from this region. Its
+// RegionObject asks it once a second while there is news, or at once when a breaker trips or a probe waits. What isolates
+// must not contradict after a crash (breakers, leases, operators' words, settings, the last good list of instances) is
+// stored in the turn that changes it; readings are news, and a snapshot every ten seconds outlives a restart.
+//
+// It checks and discovers while its region has traffic, of whatever service, and ten minutes longer: a gateway that
+// nobody uses costs nothing, and what is not looked at is told with its age.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
-import type { ServiceBatch, ServiceReading, ServiceReply, ServiceRpc } from "../worker/core/protocol/objects.ts";
+import { regionObjectName } from "../worker/core/protocol/names.ts";
+import type {
+  ServiceBatch,
+  ServiceNews,
+  ServiceReading,
+  ServiceReply,
+  ServiceRpc,
+} from "../worker/core/protocol/objects.ts";
 import {
   emptyService,
   readInstance,
@@ -11,18 +23,33 @@ import {
   type InstanceState,
   type ServiceState,
 } from "../worker/core/protocol/service.ts";
+import { Breakers } from "../worker/platform/breakers.ts";
 import type { Env } from "../worker/platform/env.ts";
+import { OffPath, waitAtMost } from "../worker/platform/offpath.ts";
+import { Schedule } from "../worker/platform/schedule.ts";
+import { ServiceSettings } from "../worker/platform/service-settings.ts";
+import { ServiceSight, type Look } from "../worker/platform/service-sight.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS service (id INTEGER PRIMARY KEY CHECK (id = 1), service TEXT NOT NULL, region TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS instances (instance TEXT PRIMARY KEY, seen_at INTEGER NOT NULL, state TEXT NOT NULL);`;
 
+const LOOKS: readonly Look[] = ["checks", "discovery"];
 const SNAPSHOT_MS = 10_000;
+const IDLE_MS = 600_000;
+const FIRST_ANSWER_MS = 300;
 
 export class ServiceObject extends DurableObject<Env> implements ServiceRpc {
   #sql = this.ctx.storage.sql;
+  #schedule = new Schedule<Look | "snapshot">(this.ctx.storage, [...LOOKS, "snapshot"]);
+  #settings = new ServiceSettings(this.#sql);
+  #breakers = new Breakers(this.#sql, this.#settings.breaker, this.#settings.probeMs, Date.now());
+  #sight = new ServiceSight(this.env, this.#sql, this.#settings.policy);
+  #region = new OffPath("RegionObject");
   #state: ServiceState = emptyService();
   #snapshotAt = 0;
+  #toldAt = 0;
+  #mergedAt = 0;
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", service: this.#state.service, region: this.#state.region }))
     .get("/state", () => this.reading());
@@ -47,29 +74,88 @@ export class ServiceObject extends DurableObject<Env> implements ServiceRpc {
   async merge(batch: ServiceBatch): Promise<ServiceReply> {
     const now = Date.now();
     takeBatch(this.#state, batch, now);
-    if (this.#snapshotAt === 0) {
-      this.#snapshotAt = now + SNAPSHOT_MS;
-      await this.ctx.storage.setAlarm(this.#snapshotAt);
+    let anew: Look[] = [];
+    if (batch.settings !== undefined && this.#settings.take(batch.settings)) {
+      this.#breakers.configure(this.#settings.breaker, this.#settings.probeMs, now);
+      anew = this.#sight.configure(this.#settings.policy);
     }
-    return this.#judge(batch, now);
+    this.#breakers.obey(batch.operations ?? [], now);
+    const leases = this.#breakers.judge(batch, now);
+    this.#mergedAt = now;
+    await this.#schedule.by("snapshot", now + SNAPSHOT_MS);
+    for (const look of LOOKS) {
+      const rests = this.#schedule.when(look) === undefined && !this.#sight.looking(look);
+      if (!this.#sight.wants(look) || !(rests || anew.includes(look))) continue;
+      // Whoever asks has nobody to send to until the registry has answered for the first time.
+      if (look === "discovery" && this.#sight.registry === undefined) await this.#lookNow(look);
+      else await this.#schedule.at(look, now);
+    }
+    return { ...this.#news(batch.registry, now), leases };
   }
 
-  /** The shared breaker's place: merged counts and lease requests in, verdicts and leases out. It judges nobody yet. */
-  #judge(_batch: ServiceBatch, _now: number): ServiceReply {
-    return { verdicts: {}, leases: {} };
+  /** `registry`: generation of the discovered instances that the asker has. */
+  #news(registry: number, now: number): ServiceNews {
+    this.#toldAt = Math.max(now, this.#toldAt + 1);
+    const health = this.#sight.health(now);
+    const found = this.#sight.registry;
+    return {
+      at: this.#toldAt,
+      verdicts: this.#breakers.verdicts(now),
+      ...(health === undefined ? {} : { health }),
+      ...(found === undefined || found.generation === registry ? {} : { registry: found }),
+    };
   }
 
   reading(): ServiceReading {
     const { service, region, isolates, instances } = this.#state;
     const now = Date.now();
     const readings = [...instances].map(([id, instance]) => [id, readInstance(instance, now)]);
-    return { service, region, isolates, instances: Object.fromEntries(readings), verdicts: {} };
+    return {
+      service,
+      region,
+      isolates,
+      instances: Object.fromEntries(readings),
+      breakers: this.#breakers.readings(now),
+      ...this.#sight.reading(),
+    };
+  }
+
+  override async alarm(): Promise<void> {
+    for (const job of await this.#schedule.take(Date.now())) {
+      if (job === "snapshot") this.#snapshot();
+      // Not waited for: a registry may hold its answer back for minutes, and the next alarm waits for this one.
+      else this.ctx.waitUntil(this.#look(job));
+    }
+  }
+
+  /** One round of checks, or one question to the registry; the region hears of changes at once. */
+  async #look(look: Look): Promise<void> {
+    const { pauseMs, changed } = await this.#sight.look(look);
+    if (changed) await this.#tell();
+    if (this.#sight.looking(look) || !this.#sight.wants(look)) return;
+    const now = Date.now();
+    // Whoever is new to the list is unknown until it was checked.
+    if (look === "discovery" && changed && this.#sight.wants("checks")) await this.#schedule.by("checks", now);
+    if (now - this.#mergedAt < IDLE_MS) await this.#schedule.by(look, now + pauseMs);
+  }
+
+  async #lookNow(look: Look): Promise<void> {
+    const looked = this.#look(look);
+    this.ctx.waitUntil(looked);
+    await waitAtMost(looked, FIRST_ANSWER_MS);
+  }
+
+  /** A region that is away hears it with its next batch. */
+  async #tell(): Promise<void> {
+    const { service, region } = this.#state;
+    const news = this.#news(0, Date.now());
+    await this.#region.call(() => this.env.REGION.getByName(regionObjectName(region)).hear(service, news));
   }
 
   /** Writes what changed since the last snapshot, and drops what is forgotten. */
-  override alarm(): void {
-    const since = this.#snapshotAt - SNAPSHOT_MS;
-    this.#snapshotAt = 0;
+  #snapshot(): void {
+    const since = this.#snapshotAt;
+    this.#snapshotAt = Date.now();
     const { service, region, instances } = this.#state;
     this.ctx.storage.transactionSync(() => {
       this.#sql.exec("INSERT OR REPLACE INTO service (id, service, region) VALUES (1, ?, ?)", service, region);

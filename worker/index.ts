@@ -3,6 +3,7 @@ import { handle } from "./app.ts";
 import type { Env } from "./platform/env.ts";
 
 export { ControlObject } from "../durable-objects/control.ts";
+export { InsightObject } from "../durable-objects/insight.ts";
 export { RegionObject } from "../durable-objects/region.ts";
 export { ServiceObject } from "../durable-objects/service.ts";
 

@@ -10,7 +10,13 @@ import type { Kind } from "./traffic.ts";
 
 export type Order =
   | { readonly loop: "closed"; readonly port: number; readonly kind: Kind; readonly ms: number }
-  | { readonly loop: "open"; readonly port: number; readonly kind: Kind; readonly ms: number; readonly perSecond: number };
+  | {
+      readonly loop: "open";
+      readonly port: number;
+      readonly kind: Kind;
+      readonly ms: number;
+      readonly perSecond: number;
+    };
 
 export interface Load {
   /** Answered; all of them were 2xx. */
@@ -151,7 +157,12 @@ function openLoop(port: number, kind: Kind, ms: number, perSecond: number): Prom
           latencies.push(now - due);
           if (!connection.closed) idle.push(connection);
           if (latencies.length === total) {
-            resolve({ requests: total, elapsedMs: now - began, latenciesMs: Float64Array.from(latencies), latestSendMs });
+            resolve({
+              requests: total,
+              elapsedMs: now - began,
+              latenciesMs: Float64Array.from(latencies),
+              latestSendMs,
+            });
           }
         },
         reject,

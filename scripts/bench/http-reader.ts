@@ -50,7 +50,7 @@ export class AnswerReader {
       case "chunk-size": {
         const end = buffer.indexOf(LF, at);
         if (end < 0) return -1;
-        const size = Number.parseInt(buffer.latin1Slice(at, end), 16);
+        const size = Number.parseInt(buffer.toString("latin1", at, end), 16);
         if (!Number.isFinite(size)) throw new Error("a chunk without a size");
         // The line end behind the data is read as data.
         this.#left = size + 2;
@@ -69,7 +69,7 @@ export class AnswerReader {
   #readHead(buffer: Buffer, at: number): number {
     const end = buffer.indexOf(HEAD_END, at);
     if (end < 0) return -1;
-    const head = buffer.latin1Slice(at, end);
+    const head = buffer.toString("latin1", at, end);
     if (!head.startsWith("HTTP/1.1 ")) throw new Error(`no HTTP/1.1 answer: ${head.slice(0, 60)}`);
     this.status = Number(head.slice(9, 12));
     const length = /\r\ncontent-length: *(\d+)/i.exec(head);

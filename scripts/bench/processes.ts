@@ -25,10 +25,13 @@ export function residentBytes(pid: number): number | undefined {
   }
 }
 
-/** Jiffies in which any processor was at work for anybody, the hypervisor's other guests included (`steal`). */
+/**
+ * Jiffies in which any processor was at work for a program, or taken away by the hypervisor (`steal`). Interrupts are
+ * left out: those of our own sockets stand there too, and belong to no process.
+ */
 export function busyTicks(stat: string): number {
-  const [, user, nice, system, , , irq, softirq, steal] = stat.split("\n")[0]!.trim().split(/\s+/).map(Number);
-  return user! + nice! + system! + irq! + softirq! + steal!;
+  const [, user, nice, system, , , , , steal] = stat.split("\n")[0]!.trim().split(/\s+/).map(Number);
+  return user! + nice! + system! + steal!;
 }
 
 /** Jiffies that one process has used, from its `stat`; its name may hold spaces and parentheses. */

@@ -37,7 +37,7 @@ class Inspector {
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => this.#hear(String(data)));
     socket.addEventListener("close", () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error("the inspector closed"));
+      for (const waiting of this.#waiting.values()) waiting.reject(new Error("the inspector closed"));
       this.#waiting.clear();
     });
   }
@@ -46,7 +46,9 @@ class Inspector {
     const socket = new WebSocket(url);
     return new Promise((resolve, reject) => {
       socket.addEventListener("open", () => resolve(new Inspector(socket)), { once: true });
-      socket.addEventListener("error", () => reject(new Error(`the inspector does not answer at ${url}`)), { once: true });
+      socket.addEventListener("error", () => reject(new Error(`the inspector does not answer at ${url}`)), {
+        once: true,
+      });
     });
   }
 
@@ -129,11 +131,13 @@ export function selfTimes(profile: CpuProfile, fileOf: (line: number) => string)
     const { functionName, url, lineNumber } = node.callFrame;
     // Native functions and V8's own entries have no place in the bundle.
     const file = url === "" ? "" : fileOf(lineNumber);
-    const name = functionName || `(anonymous, line ${lineNumber + 1})`;
+    const name = functionName || (url === "" ? "(callback of the runtime)" : `(anonymous, line ${lineNumber + 1})`);
     const key = `${name} ${file}`;
     const total = totals.get(key) ?? { name, file, micros: 0 };
     total.micros += micros;
     totals.set(key, total);
   }
-  return [...totals.values()].sort((a, b) => b.micros - a.micros).map((total) => ({ ...total, share: total.micros / busy }));
+  return [...totals.values()]
+    .sort((a, b) => b.micros - a.micros)
+    .map((total) => ({ ...total, share: total.micros / busy }));
 }

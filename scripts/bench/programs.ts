@@ -15,6 +15,21 @@ function launch(file: string): ChildProcess {
   return child;
 }
 
+/** What a child says next. Rejects when it ends instead: it has said why on stderr. */
+async function messageOf(child: ChildProcess): Promise<unknown> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort(new Error("a helper process of the benchmark ended"));
+  child.once("exit", end);
+  try {
+    const [message] = await once(child, "message", { signal: ended.signal });
+    return message;
+  } catch (error) {
+    throw ended.signal.aborted ? ended.signal.reason : error;
+  } finally {
+    child.off("exit", end);
+  }
+}
+
 export interface Upstream {
   readonly pid: number;
   readonly origin: string;
@@ -24,7 +39,7 @@ export interface Upstream {
 
 export async function startUpstream(): Promise<Upstream> {
   const child = launch("./upstream.ts");
-  const [port] = (await once(child, "message")) as [number];
+  const port = (await messageOf(child)) as number;
   const authority = `127.0.0.1:${port}`;
   return { pid: child.pid!, authority, origin: `http://${authority}`, stop: () => end(child) };
 }
@@ -39,7 +54,7 @@ export class Generator {
   /** One at a time. Throws when a single answer was not as it should be: then nothing was measured. */
   async run(order: Order): Promise<Load> {
     this.#child.send(order);
-    const [answer] = (await once(this.#child, "message")) as [Answer];
+    const answer = (await messageOf(this.#child)) as Answer;
     if ("failure" in answer) throw new Error(`the load on port ${order.port} failed: ${answer.failure}`);
     return answer.load;
   }

@@ -2,7 +2,9 @@
 // pass on goes through the floor and through the gateway; both have to show the same names to the upstream and to the
 // client. So the floor owes neither less nor more than the gateway, and a gateway with a feature switched off does not
 // win by it. One difference stops the benchmark.
+import { once } from "node:events";
 import http from "node:http";
+import { text } from "node:stream/consumers";
 import { EXCHANGES, HOST } from "./traffic.ts";
 
 /** What the client sees on every answer of the gateway. */
@@ -62,7 +64,7 @@ const PROBE: Readonly<Record<string, string>> = {
   "x-passes": "yes",
 };
 
-interface Seen {
+export interface Seen {
   readonly status: number;
   /** Names and values that the client got. */
   readonly answer: ReadonlyMap<string, string>;
@@ -70,29 +72,25 @@ interface Seen {
   readonly request: ReadonlyMap<string, string>;
 }
 
-function probe(port: number): Promise<Seen> {
-  const { path } = EXCHANGES["get-1k"];
-  return new Promise((resolve, reject) => {
-    const request = http.get({ host: "127.0.0.1", port, path, headers: { host: HOST, ...PROBE }, agent: false }, (answer) => {
-      let text = "";
-      answer.setEncoding("utf8");
-      answer.on("data", (part: string) => (text += part));
-      answer.on("error", reject);
-      answer.on("end", () => {
-        try {
-          const { fields } = JSON.parse(text) as { fields: string[] };
-          resolve({
-            status: answer.statusCode ?? 0,
-            answer: new Map(Object.entries(answer.headers).map(([name, value]) => [name, String(value)])),
-            request: new Map(fields.map((field) => nameAndValue(field))),
-          });
-        } catch (error) {
-          reject(new Error(`status ${answer.statusCode}, no echo of the upstream: ${text.slice(0, 300)}`, { cause: error }));
-        }
-      });
-    });
-    request.on("error", reject);
-  });
+async function probe(port: number): Promise<Seen> {
+  const headers = { host: HOST, ...PROBE };
+  const request = http.get({ host: "127.0.0.1", port, path: EXCHANGES["get-1k"].path, headers, agent: false });
+  const [answer] = (await once(request, "response")) as [http.IncomingMessage];
+  const echoed = await text(answer);
+  return {
+    status: answer.statusCode ?? 0,
+    answer: new Map(Object.entries(answer.headers).map(([name, value]) => [name, String(value)])),
+    request: new Map(fieldsOf(echoed).map((field) => nameAndValue(field))),
+  };
+}
+
+/** What the upstream got; nothing when the answer is not its own. */
+function fieldsOf(echoed: string): string[] {
+  try {
+    return (JSON.parse(echoed) as { fields?: string[] }).fields ?? [];
+  } catch {
+    return [];
+  }
 }
 
 function nameAndValue(field: string): [string, string] {
@@ -106,7 +104,8 @@ export function faults({ status, answer, request }: Seen): string[] {
   if (status !== 200) found.push(`status ${status}`);
   for (const name of ON_EVERY_ANSWER) if (!answer.has(name)) found.push(`the client gets no ${name}`);
   for (const name of FORWARDED) if (!request.has(name)) found.push(`the upstream gets no ${name}`);
-  for (const [name, value] of request) if (value.includes(MUST_NOT_PASS)) found.push(`the upstream gets the client's ${name}`);
+  for (const [name, value] of request)
+    if (value.includes(MUST_NOT_PASS)) found.push(`the upstream gets the client's ${name}`);
   for (const name of ["authorization", "x-passes", "accept-encoding"]) {
     if (request.get(name) !== PROBE[name]) found.push(`the upstream does not get the client's ${name}`);
   }
@@ -119,10 +118,7 @@ export function differences(one: Seen, other: Seen): string[] {
     ...[...a.keys()].filter((name) => !b.has(name)).map((name) => `${side} gets ${name} from the floor alone`),
     ...[...b.keys()].filter((name) => !a.has(name)).map((name) => `${side} gets ${name} from the gateway alone`),
   ];
-  return [
-    ...compare("the upstream", one.request, other.request),
-    ...compare("the client", one.answer, other.answer),
-  ];
+  return [...compare("the upstream", one.request, other.request), ...compare("the client", one.answer, other.answer)];
 }
 
 /** Throws with every fault, by Worker. `ports` holds those of floor and gateway, as far as they take part. */

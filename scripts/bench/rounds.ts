@@ -23,7 +23,7 @@ export interface Round {
 export function orderOf<T>(items: readonly T[], round: number): T[] {
   const shift = Math.floor(round / 2) % items.length;
   const rotated = [...items.slice(shift), ...items.slice(0, shift)];
-  return round % 2 === 0 ? rotated : rotated.reverse();
+  return round % 2 === 0 ? rotated : rotated.toReversed();
 }
 
 /** Of an unsorted, non-empty list; the mean of the middle two when there is no middle. */
@@ -37,6 +37,15 @@ export function median(values: readonly number[]): number {
 export function percentile(values: ArrayLike<number>, share: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/**
+ * Mean of the lower half. For CPU time, which others on the machine can only add to (cold caches, a slower clock): the
+ * lower half is nearest to what the work itself costs.
+ */
+export function calmHalf(values: readonly number[]): number {
+  const lower = [...values].sort((a, b) => a - b).slice(0, Math.ceil(values.length / 2));
+  return lower.reduce((sum, value) => sum + value, 0) / lower.length;
 }
 
 /** Median with the range it was taken from. */
@@ -60,35 +69,48 @@ export interface Steady {
 export interface Summary {
   readonly worker: string;
   readonly perSecond: Spread;
-  readonly cpuMicros: Spread | undefined;
+  /** CPU per request: of all rounds, and of their calm half. */
+  readonly cpuMicros: (Spread & { readonly calm: number }) | undefined;
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** At a constant rate, all rounds together; undefined when that part was not run. */
   readonly steady: Steady | undefined;
   /** Requests per second in parts of the other Worker's, by its name. */
   readonly of: Readonly<Record<string, Spread>>;
-  /** CPU per request in parts of the other's. */
-  readonly cpuOf: Readonly<Record<string, Spread>>;
+  /** CPU per request, calm half, in parts of the other's. */
+  readonly cpuOf: Readonly<Record<string, number>>;
 }
 
 export function summarise(rounds: readonly Round[], workers: readonly string[], bases: readonly string[]): Summary[] {
+  const present = bases.filter((base) => workers.includes(base));
   return workers.map((worker) => {
     const turns = rounds.map(({ saturation }) => saturation[worker]!);
-    const ratios = (base: string, value: (turn: Saturation) => number): Spread =>
-      spread(rounds.map(({ saturation }) => value(saturation[worker]!) / value(saturation[base]!)));
-    const present = bases.filter((base) => workers.includes(base));
-    const hasCpu = turns.every(({ cpuMicros }) => cpuMicros !== undefined);
+    const cpu = cpuOf(rounds, worker);
     return {
       worker,
       perSecond: spread(turns.map(({ perSecond }) => perSecond)),
-      cpuMicros: hasCpu ? spread(turns.map(({ cpuMicros }) => cpuMicros!)) : undefined,
+      cpuMicros: cpu === undefined ? undefined : { ...spread(cpu), calm: calmHalf(cpu) },
       p50Ms: median(turns.map(({ p50Ms }) => p50Ms)),
       p99Ms: median(turns.map(({ p99Ms }) => p99Ms)),
       steady: steadyOf(rounds.map(({ steady }) => steady[worker])),
-      of: Object.fromEntries(present.map((base) => [base, ratios(base, ({ perSecond }) => perSecond)])),
-      cpuOf: hasCpu ? Object.fromEntries(present.map((base) => [base, ratios(base, ({ cpuMicros }) => cpuMicros!)])) : {},
+      of: Object.fromEntries(present.map((base) => [base, ratioOf(rounds, worker, base)])),
+      cpuOf:
+        cpu === undefined
+          ? {}
+          : Object.fromEntries(present.map((base) => [base, calmHalf(cpu) / calmHalf(cpuOf(rounds, base)!)])),
     };
   });
+}
+
+/** Requests per second against another Worker's in the same round. */
+function ratioOf(rounds: readonly Round[], worker: string, base: string): Spread {
+  return spread(rounds.map(({ saturation }) => saturation[worker]!.perSecond / saturation[base]!.perSecond));
+}
+
+/** CPU per request in each round; undefined when one was not measured. */
+function cpuOf(rounds: readonly Round[], worker: string): number[] | undefined {
+  const measured = rounds.map(({ saturation }) => saturation[worker]!.cpuMicros);
+  return measured.includes(undefined) ? undefined : (measured as number[]);
 }
 
 function steadyOf(parts: readonly (Float64Array | undefined)[]): Steady | undefined {

@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
@@ -76,7 +76,9 @@ export function configuration(worker: WorkerSource): string {
     ({ className }) => `(className = ${text(className)}, uniqueKey = ${text(`bench-${className}`)}, enableSql = true)`,
   );
   const storage =
-    objects.length === 0 ? "" : `, durableObjectNamespaces = ${list(namespaces)}, durableObjectStorage = (localDisk = "objects")`;
+    objects.length === 0
+      ? ""
+      : `, durableObjectNamespaces = ${list(namespaces)}, durableObjectStorage = (localDisk = "objects")`;
   const services = [
     `(name = "network", network = (allow = ["public", "private"]))`,
     `(name = "main", worker = (${module("worker.js")}, ${compatibility}, globalOutbound = "network", bindings = ${list(bindings)}${storage}))`,
@@ -84,7 +86,9 @@ export function configuration(worker: WorkerSource): string {
   const sockets = [`(name = "http", address = "127.0.0.1:0", http = (), service = "main")`];
   if (objects.length > 0) services.push(`(name = "objects", disk = (path = "objects", writable = true))`);
   if (kv !== undefined) {
-    services.push(`(name = "kv", worker = (${module("kv.js")}, ${compatibility}, bindings = ${list(textBindings(kv.vars))}))`);
+    services.push(
+      `(name = "kv", worker = (${module("kv.js")}, ${compatibility}, bindings = ${list(textBindings(kv.vars))}))`,
+    );
     sockets.push(`(name = "kv", address = "127.0.0.1:0", http = (), service = "kv")`);
   }
   return `using Workerd = import "/workerd/workerd.capnp";
@@ -126,10 +130,12 @@ export async function startWorkerd(worker: WorkerSource, scratch: string, inspec
       if (said.length > 20) said.shift();
     });
   }
-  const ports = await listening(child, 1 + (worker.kv === undefined ? 0 : 1) + (inspector ? 1 : 0)).catch((error: unknown) => {
-    child.kill("SIGKILL");
-    throw new Error(`workerd did not start ${worker.name}: ${said.join("\n")}`, { cause: error });
-  });
+  const ports = await listening(child, 1 + (worker.kv === undefined ? 0 : 1) + (inspector ? 1 : 0)).catch(
+    (error: unknown) => {
+      child.kill("SIGKILL");
+      throw new Error(`workerd did not start ${worker.name}: ${said.join("\n")}`, { cause: error });
+    },
+  );
   return {
     name: worker.name,
     pid: child.pid!,
@@ -174,6 +180,13 @@ export function keepTrackOf(child: ChildProcess): void {
 process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
+
+/** A temporary folder that is gone when this process is, however it ends. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "sluice-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 /** Ends a child and waits for it. */
 export async function end(child: ChildProcess): Promise<void> {

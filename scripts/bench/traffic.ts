@@ -20,12 +20,15 @@ export const EXCHANGES: Readonly<Record<Kind, Exchange>> = {
 
 export const HOST = "orders.example.com";
 
-export const CLIENT_FIELDS: readonly (readonly [name: string, value: string])[] = [
+const CLIENT_FIELDS: readonly (readonly [name: string, value: string])[] = [
   ["Accept", "application/json, text/plain, */*"],
   ["Accept-Encoding", "gzip, deflate, br"],
   ["Accept-Language", "en-GB,en;q=0.9"],
   ["Referer", "https://shop.example.com/cart"],
-  ["User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"],
+  [
+    "User-Agent",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+  ],
   ["X-Client", "web-7"],
   // The edge in front of the Worker writes it.
   ["CF-Connecting-IP", "203.0.113.7"],
@@ -36,5 +39,8 @@ export function requestBytes(exchange: Exchange): Buffer {
   const { method, path, requestBytes: length } = exchange;
   const fields = CLIENT_FIELDS.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const content = length === 0 ? "" : `Content-Type: application/octet-stream\r\nContent-Length: ${length}\r\n`;
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}${content}\r\n${"x".repeat(length)}`, "latin1");
+  return Buffer.from(
+    `${method} ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}${content}\r\n${"x".repeat(length)}`,
+    "latin1",
+  );
 }

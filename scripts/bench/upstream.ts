@@ -81,7 +81,7 @@ const CHUNKED_END = Buffer.from("\r\n0\r\n\r\n");
 
 function serve(socket: Socket): void {
   socket.setNoDelay(true);
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   let head = "";
   /** Body bytes to skip; -1 while a chunked body runs. */
   let skip = 0;
@@ -89,7 +89,7 @@ function serve(socket: Socket): void {
     if (head === "") {
       const end = rest.indexOf(HEAD_END);
       if (end < 0) return false;
-      head = rest.latin1Slice(0, end);
+      head = rest.toString("latin1", 0, end);
       skip = bodyLength(head);
       // A chunked body's first line end stands before it: the last chunk is then found even in an empty body.
       rest = rest.subarray(skip < 0 ? end + 2 : end + 4);

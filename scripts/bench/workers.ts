@@ -32,6 +32,12 @@ export function benchPolicy(origin: string): WrittenPolicy {
   };
 }
 
+/** As wrangler.toml declares it. */
+interface DeclaredObject {
+  readonly name: string;
+  readonly class_name: string;
+}
+
 /** Entry of a Worker that is only there to be compared with; undefined for the gateway itself. */
 const entryOf = (name: WorkerName | "empty"): string | undefined =>
   name === "gateway" ? undefined : `${BENCH_FOLDER}/${name}.ts`;
@@ -51,7 +57,10 @@ export async function sourceOf(name: WorkerName | "empty", upstream: Upstream): 
   return {
     ...common,
     vars: { REGION_NAME: REGION, ALLOW_PRIVATE: "true", ADMIN_TOKEN: "bench" },
-    objects: config.durable_objects.bindings.map(({ name: binding, class_name: className }) => ({ binding, className })),
+    objects: (config.durable_objects.bindings as readonly DeclaredObject[]).map((declared) => ({
+      binding: declared.name,
+      className: declared.class_name,
+    })),
     kv: {
       binding: "KV",
       script: await bundleWorker(`${BENCH_FOLDER}/kv.ts`),

@@ -44,7 +44,12 @@ export interface Traffic {
   /** How unequal isolates are: 0 all the same, 1 as in Zipf's law. */
   readonly skew: number;
   /** Traffic is this many times as much between these seconds, from all cities or some. */
-  readonly surge?: { readonly from: number; readonly to: number; readonly factor: number; readonly cities?: readonly City[] };
+  readonly surge?: {
+    readonly from: number;
+    readonly to: number;
+    readonly factor: number;
+    readonly cities?: readonly City[];
+  };
   /** Mean life of an isolate, seconds; absent: as long as the run. A new one knows nothing. */
   readonly isolateLife?: number;
 }

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAdmin } from "../../worker/admin/app.ts";
 import { CONTROL_NAME, POLICY_KEY, regionObjectName } from "../../worker/core/protocol/names.ts";
+import type { Reply } from "../../worker/core/protocol/reports.ts";
 import type { Env } from "../../worker/platform/env.ts";
 import { Isolate } from "../../worker/platform/isolate.ts";
 
@@ -71,6 +72,7 @@ describe("the door", () => {
     ["POST", "explain"],
     ["GET", "services"],
     ["GET", "services/web"],
+    ["POST", "services/web/instances/web-1:drain"],
     ["GET", "regions"],
     ["GET", "audit"],
   ])("of %s %s is shut without the token", async (method, path) => {
@@ -146,6 +148,7 @@ describe("the door", () => {
     ["DELETE", "/_sluice/admin/policy", "GET, HEAD, PUT"],
     ["GET", "/_sluice/admin/policy/rollback", "POST"],
     ["PUT", "/_sluice/admin/services/web", "GET, HEAD"],
+    ["GET", "/_sluice/admin/services/web/instances/web-1:drain", "POST"],
   ])("answers %s %s with what is allowed", async (method, target, allow) => {
     const answer = await ask(target, { method });
     expect(answer.headers.get("allow")).toBe(allow);
@@ -367,6 +370,76 @@ describe("ready", () => {
   });
 });
 
+describe("operators' words", () => {
+  const say = (what: string, query = "") =>
+    ask(`/_sluice/admin/services/web/instances/${what}${query}`, { method: "POST" });
+  const breaker = async () => {
+    const body = await (await ask("/_sluice/admin/services/web")).json<{ instances: { breaker: object }[] }>();
+    return body.instances[0]!.breaker;
+  };
+  const told: Reply[] = [];
+
+  beforeEach(async () => {
+    told.length = 0;
+    isolate = new Isolate(deployed, { drain: () => ({}), hear: (reply) => void told.push(reply) });
+    await put(document());
+  });
+
+  it("take an instance out of service, and put it back, at once", async () => {
+    const answer = await say("web-1:drain");
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      service: "web",
+      instance: "web-1",
+      command: "drain",
+      number: expect.any(Number),
+      heard: { weur: true },
+    });
+    expect(await breaker()).toMatchObject({ state: "open", reason: "manual", until: 0, probes: 0, drained: true });
+    expect(told.at(-1)!.verdicts["web"]!["web-1"]).toMatchObject({ state: "open", reason: "manual", until: 0 });
+    await say("web-1:close");
+    expect(await breaker()).toMatchObject({ state: "closed", reason: "" });
+    expect(told.at(-1)!.verdicts).toEqual({});
+    await say("web-1:open");
+    expect(await breaker()).toMatchObject({ state: "open", reason: "manual", drained: false });
+    await say("web-1:reset");
+    expect(await breaker()).toMatchObject({ state: "closed" });
+  });
+
+  it("are written down", async () => {
+    await say("web-1:drain", "?note=disk+is+full");
+    const audit = await (await ask("/_sluice/admin/audit?limit=1")).json();
+    expect(audit).toMatchObject({
+      items: [{ actor: "admin token", action: "instance.drain", detail: "web/web-1: disk is full" }],
+    });
+  });
+
+  it.each(["web-1", "web-1:", ":drain", "web-1:close:drain", "web-1:destroy", "web-2:drain", "__proto__:drain"])(
+    "are not understood as %s",
+    async (what) => {
+      await expectProblem(await say(what), 404);
+    },
+  );
+
+  it("are of services and instances that there are", async () => {
+    await expectProblem(await ask("/_sluice/admin/services/none/instances/web-1:drain", { method: "POST" }), 404);
+  });
+
+  it("are refused while they cannot be stored, and stored while no region can be told", async () => {
+    const away = { getByName: () => ({ operate: fail, news: fail }) };
+    gateway({ CONTROL: away as unknown as Env["CONTROL"] });
+    const inForce = { generation: 1, text: JSON.stringify(document()), at: 1 };
+    isolate.policies.take(inForce, "region");
+    await expectProblem(await say("web-1:drain"), 503);
+    gateway({ REGION: { getByName: () => ({ attend: fail, news: fail }) } as unknown as Env["REGION"] });
+    isolate.policies.take(inForce, "region");
+    expect(await (await say("web-1:drain")).json()).toMatchObject({ heard: { weur: false } });
+    gateway();
+    expect((await ask("/_sluice/ready", { token: null })).status).toBe(200);
+    expect(await breaker()).toMatchObject({ state: "open", reason: "manual" });
+  });
+});
+
 describe("read-outs", () => {
   const users = { ok: 9, failed: 1, limited: 0, slow: 0, inFlight: 3, ewmaMs: 20, times: [10, 10] };
 
@@ -412,6 +485,12 @@ describe("read-outs", () => {
     await expectProblem(await ask("/_sluice/admin/services/constructor"), 404);
   });
 
+  it("show what checks and breakers say of an instance nobody asked about yet", async () => {
+    const quiet = { breaker: { state: "closed", reason: "", until: 0, probes: 0 }, health: { status: "unknown" } };
+    expect(await (await ask("/_sluice/admin/services/web")).json()).toMatchObject({ instances: [quiet] });
+    expect(await (await ask("/_sluice/admin/services")).json()).toMatchObject({ items: [{ instances: [quiet] }] });
+  });
+
   it("show regions", async () => {
     expect(await (await ask("/_sluice/admin/regions")).json()).toMatchObject({
       items: [
@@ -420,6 +499,10 @@ describe("read-outs", () => {
           latitude: 52,
           reachable: true,
           reading: { isolates: 1, inFlight: 3, latencyMs: 20, health: 0.9 },
+          healthy: true,
+          capacity: null,
+          load: null,
+          seenFrom: { weur: { healthy: true, goodShare: 1 } },
         },
       ],
     });

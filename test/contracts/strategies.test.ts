@@ -8,7 +8,7 @@ import { NONE_TRIED, candidate, choiceInput } from "../../worker/core/routing/st
 import type { Candidate, ChoiceInput, Strategy } from "../../worker/core/routing/strategy.ts";
 import { seededChance } from "../../worker/core/stats/chance.ts";
 
-const all = Object.entries(strategies) as [string, Strategy][];
+const all: [string, Strategy][] = Object.entries(strategies);
 const named = (name: string): Strategy => strategies[name as keyof typeof strategies];
 
 /** Equal in everything but what the test says, with clients that come one after the other from many places. */

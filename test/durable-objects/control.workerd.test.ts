@@ -162,11 +162,11 @@ it("expects generation 0 beside a document that a hand put into KV", async () =>
 
 it("tells news without the document when the asker knows it", async () => {
   await control().put(document("a"), change);
-  expect(await control().news(0)).toMatchObject({
+  expect(await control().news({ policy: 0, operation: 0 })).toMatchObject({
     epochs: { policy: 1 },
     policy: { generation: 1, text: document("a") },
   });
-  const news = await control().news(1);
+  const news = await control().news({ policy: 1, operation: 0 });
   expect(news.policy).toBeUndefined();
 });
 
@@ -177,7 +177,50 @@ it("raises epochs that outlive a restart, and never by less than the clock", asy
   expect(first).toBeGreaterThanOrEqual(before);
   expect(second).toBeGreaterThan(first);
   await evictDurableObject(control());
-  expect((await control().news(0)).epochs).toMatchObject({ purge: second, keys: 0, chaos: 0 });
+  expect((await control().news({ policy: 0, operation: 0 })).epochs).toMatchObject({
+    purge: second,
+    keys: 0,
+    chaos: 0,
+  });
+});
+
+it("tells each region what the others send where, while it is true", async () => {
+  const ask = (region: string, inFlight: Record<string, number>) =>
+    control().news({ policy: 0, operation: 0, load: { region, inFlight } });
+  await ask("weur", { weur: 3, enam: 1 });
+  await ask("apac", { weur: 4 });
+  expect((await ask("enam", { enam: 9 })).inFlight).toEqual({ weur: 7, enam: 1 });
+  expect((await ask("weur", { weur: 5 })).inFlight).toEqual({ weur: 4, enam: 9 });
+  expect((await ask("apac", {})).inFlight).toEqual({ weur: 5, enam: 9 });
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 5_001 });
+  expect((await ask("apac", {})).inFlight).toEqual({});
+  vi.useRealTimers();
+});
+
+it("numbers what operators say of instances, keeps the last word on each, and tells the newer ones", async () => {
+  const users1 = { service: "users", instance: "users-1" };
+  const first = await control().operate({ ...users1, command: "drain" }, change);
+  const second = await control().operate({ service: "orders", instance: "o1", command: "open" }, change);
+  expect(second.number).toBeGreaterThan(first.number);
+  await evictDurableObject(control());
+  expect((await control().news({ policy: 0, operation: 0 })).operations).toEqual([first, second]);
+  const third = await control().operate({ ...users1, command: "close" }, { actor: "ann", note: "well again" });
+  expect((await control().news({ policy: 0, operation: 0 })).operations).toEqual([second, third]);
+  expect((await control().news({ policy: 0, operation: second.number })).operations).toEqual([third]);
+  expect((await control().news({ policy: 0, operation: third.number })).operations).toEqual([]);
+  expect(await control().audit(Number.MAX_SAFE_INTEGER, 1)).toMatchObject([
+    { actor: "ann", action: "instance.close", detail: "users/users-1: well again" },
+  ]);
+});
+
+it("never forgets who is out of service, however many were put back", async () => {
+  const drained = await control().operate({ service: "users", instance: "u0", command: "drain" }, change);
+  await runInDurableObject(control(), (object) => {
+    for (let n = 1; n <= 1_010; n++) object.operate({ service: "users", instance: `u${n}`, command: "reset" }, change);
+  });
+  const { operations } = await control().news({ policy: 0, operation: 0 });
+  expect(operations).toHaveLength(1_001);
+  expect(operations[0]).toEqual(drained);
 });
 
 it("writes every change down, newest first, and keeps the last 5,000", async () => {

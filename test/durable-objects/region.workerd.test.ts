@@ -1,10 +1,18 @@
 import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RegionObject } from "../../durable-objects/region.ts";
-import { CONTROL_NAME, regionObjectName, serviceObjectName } from "../../worker/core/protocol/names.ts";
-import type { News, ServiceBatch, ServiceReply } from "../../worker/core/protocol/objects.ts";
-import type { Report } from "../../worker/core/protocol/reports.ts";
+import { CONTROL_NAME, POLICY_KEY, regionObjectName, serviceObjectName } from "../../worker/core/protocol/names.ts";
+import type {
+  ControlAnswer,
+  ControlQuestion,
+  Operation,
+  ServiceBatch,
+  ServiceReply,
+} from "../../worker/core/protocol/objects.ts";
+import type { LearnNews } from "../../worker/core/protocol/insight.ts";
+import type { Mix, Report, Verdict } from "../../worker/core/protocol/reports.ts";
+import { observe, tally } from "../../worker/core/routing/learn.ts";
 import type { Env } from "../../worker/platform/env.ts";
 
 const region = () => env.REGION.getByName(regionObjectName("weur"));
@@ -30,12 +38,19 @@ function report(more: Partial<Report> = {}): Report {
 }
 
 interface Neighbours {
-  news?: (known: number) => Promise<News>;
+  news?: (question: ControlQuestion) => Promise<ControlAnswer>;
   record?: (actor: string, action: string, detail: string) => Promise<void>;
   merge?: (batch: ServiceBatch) => Promise<ServiceReply>;
+  learn?: (news: Record<string, LearnNews>) => Promise<Record<string, Mix>>;
 }
 
-const NO_NEWS: News = { epochs: { policy: 0, purge: 0, keys: 0, chaos: 0 }, ageMs: 0 };
+const NO_NEWS: ControlAnswer = {
+  epochs: { policy: 0, purge: 0, keys: 0, chaos: 0 },
+  ageMs: 0,
+  operations: [],
+  inFlight: {},
+};
+const NOTHING: ServiceReply = { at: 1, verdicts: {}, leases: {} };
 
 /** The region's object with neighbours that the test listens to. */
 async function among(
@@ -46,16 +61,24 @@ async function among(
     const {
       news = async () => NO_NEWS,
       record = async () => undefined,
-      merge = async () => ({ verdicts: {}, leases: {} }),
+      learn = async () => ({}),
+      merge = async () => NOTHING,
     } = neighbours;
     const surroundings = {
       ...env,
       CONTROL: { getByName: () => ({ news, record }) },
       SERVICE: { getByName: () => ({ merge }) },
+      INSIGHT: { getByName: () => ({ learn }) },
     };
     await act(new RegionObject(state, surroundings as unknown as Env), state);
     await state.storage.deleteAlarm();
   });
+}
+
+/** A second later, at its alarm. */
+async function beat(object: RegionObject): Promise<void> {
+  vi.setSystemTime(Date.now() + 1_000);
+  await object.alarm();
 }
 
 beforeEach(() => {
@@ -102,9 +125,9 @@ it("asks ControlObject once a second, whatever the traffic", async () => {
 
 it("goes on with the last news, and tells its age, when ControlObject fails", async () => {
   let away = false;
-  const news = async (): Promise<News> => {
+  const news = async (): Promise<ControlAnswer> => {
     if (away) throw new Error("internal error");
-    return { epochs: { policy: 0, purge: 7, keys: 0, chaos: 0 }, ageMs: 0 };
+    return { ...NO_NEWS, epochs: { policy: 0, purge: 7, keys: 0, chaos: 0 } };
   };
   await among({ news }, async (object) => {
     await object.report(report());
@@ -120,11 +143,11 @@ it("goes on with the last news, and tells its age, when ControlObject fails", as
 it("hands the newest policy on, once to each, and also while ControlObject is away", async () => {
   let away = false;
   const asked: number[] = [];
-  const news = async (known: number): Promise<News> => {
+  const news = async ({ policy: known }: ControlQuestion): Promise<ControlAnswer> => {
     asked.push(known);
     if (away) throw new Error("internal error");
     const policy = { generation: 4, text: "{}", at: 1 };
-    return { epochs: { policy: 4, purge: 0, keys: 0, chaos: 0 }, ageMs: 0, ...(known < 4 ? { policy } : {}) };
+    return { ...NO_NEWS, epochs: { policy: 4, purge: 0, keys: 0, chaos: 0 }, ...(known < 4 ? { policy } : {}) };
   };
   await among({ news }, async (object, state) => {
     expect((await object.news("weur", 0)).policy).toEqual({ generation: 4, text: "{}", at: 1 });
@@ -133,7 +156,8 @@ it("hands the newest policy on, once to each, and also while ControlObject is aw
     vi.setSystemTime(Date.now() + 5_000);
     expect((await object.news("weur", 3)).policy?.generation).toBe(4);
     expect(asked).toEqual([0, 4]);
-    const restarted = new RegionObject(state, { CONTROL: { getByName: () => ({ news }) } } as unknown as Env);
+    const surroundings = { ...env, CONTROL: { getByName: () => ({ news }) } };
+    const restarted = new RegionObject(state, surroundings as unknown as Env);
     expect((await restarted.news("weur", 0)).policy?.generation).toBe(4);
   });
 });
@@ -142,7 +166,7 @@ it("passes one merged batch a second to each service", async () => {
   const batches: ServiceBatch[] = [];
   const merge = async (batch: ServiceBatch) => {
     batches.push(batch);
-    return { verdicts: {}, leases: {} };
+    return NOTHING;
   };
   await among({ merge }, async (object, state) => {
     for (let n = 0; n < 5; n++) await object.report(report({ isolate: `isolate-${n}` }));
@@ -162,23 +186,204 @@ it("passes one merged batch a second to each service", async () => {
   });
 });
 
-it("passes an urgent report on at once", async () => {
-  const merged = vi.fn(async () => ({ verdicts: {}, leases: {} }));
-  await among({ merge: merged }, async (object) => {
-    await object.report(report({ urgent: true }));
-    await vi.waitFor(() => expect(merged).toHaveBeenCalledTimes(1));
+const OPEN: Verdict = { state: "open", reason: "rate", until: 1, generation: 2 };
+
+it("passes an urgent report on at once, and answers with the verdict it led to", async () => {
+  await among({ merge: async () => ({ ...NOTHING, verdicts: { "users-1": OPEN } }) }, async (object) => {
+    expect((await object.report(report())).verdicts).toEqual({});
+    const reply = await object.report(report({ sequence: 2, urgent: true }));
+    expect(reply.verdicts).toEqual({ users: { "users-1": OPEN } });
+  });
+});
+
+it("asks a service's object once at a time, however many isolates trip together", async () => {
+  const batches: ServiceBatch[] = [];
+  const merge = async (batch: ServiceBatch): Promise<ServiceReply> => {
+    batches.push(batch);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const isolates = batch.leases.map(({ isolate }) => [isolate, { "users-1": 9 }]);
+    return { at: batches.length, verdicts: { "users-1": OPEN }, leases: Object.fromEntries(isolates) };
+  };
+  await among({ merge }, async (object) => {
+    const leases = { want: ["users/users-1"], back: [] };
+    const trips = Array.from({ length: 50 }, (_, n) => object.report(report({ isolate: `isolate-${n}`, leases })));
+    for (const reply of await Promise.all(trips)) {
+      expect(reply).toMatchObject({ verdicts: { users: { "users-1": OPEN } }, leases: { "users/users-1": 9 } });
+    }
+    expect(batches.length).toBeLessThanOrEqual(3);
+    expect(batches.reduce((sum, { instances }) => sum + (instances["users-1"]?.ok ?? 0), 0)).toBe(450);
+  });
+});
+
+it("passes on at once only what is urgent of an urgent report", async () => {
+  const merged: string[] = [];
+  const merge = async ({ service }: ServiceBatch) => {
+    merged.push(service);
+    return NOTHING;
+  };
+  await among({ merge }, async (object) => {
+    const delta = report().services["users"]!["users-1"]!;
+    const services = { users: { "users-1": { ...delta, vote: "open" as const } }, orders: { "orders-1": delta } };
+    await object.report(report({ urgent: true, services }));
+    expect(merged).toEqual(["users"]);
+    await beat(object);
+    expect(merged.toSorted()).toEqual(["orders", "users"]);
   });
 });
 
 it("answers with the services' verdicts until they are closed again", async () => {
-  let verdicts: ServiceReply["verdicts"] = { "users-1": { state: "open", reason: "rate", until: 1, generation: 2 } };
-  await among({ merge: async () => ({ verdicts, leases: {} }) }, async (object) => {
+  let at = 0;
+  let verdicts: ServiceReply["verdicts"] = { "users-1": OPEN };
+  await among({ merge: async () => ({ at: ++at, verdicts, leases: {} }) }, async (object) => {
     await object.report(report());
-    await object.alarm();
+    await beat(object);
     expect((await object.report(report({ sequence: 2 }))).verdicts).toEqual({ users: verdicts });
+    expect((await object.news("weur", 0)).reply.verdicts).toEqual({ users: verdicts });
     verdicts = {};
-    await object.alarm();
+    await beat(object);
     expect((await object.report(report({ sequence: 3 }))).verdicts).toEqual({});
+  });
+});
+
+it("still knows the verdicts when its memory is lost", async () => {
+  await among({ merge: async () => ({ ...NOTHING, verdicts: { "users-1": OPEN } }) }, async (object, state) => {
+    await object.report(report({ urgent: true }));
+    const restarted = new RegionObject(state, env);
+    expect((await restarted.news("weur", 0)).reply.verdicts).toEqual({ users: { "users-1": OPEN } });
+  });
+});
+
+it("ignores what a service's object said before what is known already", async () => {
+  await among({}, async (object) => {
+    object.hear("users", { at: 2, verdicts: {} });
+    object.hear("users", { at: 1, verdicts: { "users-1": OPEN } });
+    expect((await object.news("weur", 0)).reply.verdicts).toEqual({});
+  });
+});
+
+it("vouches for a verdict for 30 s after a service's object fell silent, for an operator's without end", async () => {
+  const manual: Verdict = { state: "open", reason: "manual", until: 0, generation: 3 };
+  let away = false;
+  const merge = async (): Promise<ServiceReply> => {
+    if (away) throw new Error("this object throws");
+    return { ...NOTHING, verdicts: { "users-1": OPEN, "users-2": manual } };
+  };
+  await among({ merge }, async (object) => {
+    await object.report(report({ urgent: true }));
+    away = true;
+    for (let second = 1; second <= 40; second++) {
+      const reply = await object.report(report({ sequence: second + 1 }));
+      expect(Object.keys(reply.verdicts["users"] ?? {})).toEqual(second <= 30 ? ["users-1", "users-2"] : ["users-2"]);
+      await beat(object);
+    }
+  });
+});
+
+it("numbers its replies so that an overtaken one is known", async () => {
+  await among({}, async (object) => {
+    const first = await object.report(report());
+    const { reply: second } = await object.news("weur", 0);
+    const third = await object.report(report({ sequence: 2 }));
+    expect(second.at).toBeGreaterThan(first.at);
+    expect(third.at).toBeGreaterThan(second.at);
+  });
+});
+
+it("hands each service its section of the policy once, and again when it changed", async () => {
+  let generation = 1;
+  let ok = false;
+  const document = (consecutiveFailures: number) =>
+    JSON.stringify({
+      services: {
+        users: { instances: [{ id: "users-1", url: "https://u.example.com" }], breaker: { consecutiveFailures } },
+        orders: { instances: [{ id: "orders-1", url: "https://o.example.com" }] },
+      },
+      routes: [{ match: { path: "/slow" }, service: "users", timeouts: { headersMs: 45_000 } }],
+    });
+  const news = async ({ policy }: ControlQuestion): Promise<ControlAnswer> => ({
+    ...NO_NEWS,
+    ...(policy < generation ? { policy: { generation, text: document(generation), at: 1 } } : {}),
+  });
+  const told: [string, number, number][] = [];
+  const merge = async ({ service, settings }: ServiceBatch): Promise<ServiceReply> => {
+    if (!ok) throw new Error("this object throws");
+    if (settings !== undefined) {
+      const { breaker } = JSON.parse(settings.text) as { breaker: { consecutiveFailures: number } };
+      told.push([service, breaker.consecutiveFailures, settings.probeMs]);
+    }
+    return NOTHING;
+  };
+  await among({ news, merge }, async (object) => {
+    const delta = report().services["users"]!["users-1"]!;
+    const services = { users: { "users-1": delta }, orders: { "orders-1": delta } };
+    let sequence = 0;
+    const second = async () => {
+      await object.report(report({ sequence: ++sequence, services }));
+      await beat(object);
+    };
+    await second();
+    ok = true;
+    await second();
+    await second();
+    expect(told.toSorted()).toEqual([
+      ["orders", 5, 30_000],
+      ["users", 1, 45_000],
+    ]);
+    told.length = 0;
+    generation = 2;
+    await second();
+    await second();
+    expect(told).toEqual([["users", 2, 45_000]]);
+  });
+});
+
+it("passes on what operators say, also of a service without traffic, until its object has heard it", async () => {
+  const drain: Operation = { number: 7, service: "users", instance: "users-1", command: "drain" };
+  const document = JSON.stringify({
+    services: { users: { instances: [{ id: "users-1", url: "https://u.example.com" }] } },
+  });
+  let said: Operation[] = [];
+  const news = async ({ policy, operation }: ControlQuestion): Promise<ControlAnswer> => ({
+    ...NO_NEWS,
+    operations: said.filter(({ number }) => number > operation),
+    ...(policy < 1 ? { policy: { generation: 1, text: document, at: 1 } } : {}),
+  });
+  const manual: Verdict = { state: "open", reason: "manual", until: 0, generation: 1 };
+  const heard: (Operation[] | undefined)[] = [];
+  let away = true;
+  const merge = async ({ operations }: ServiceBatch): Promise<ServiceReply> => {
+    if (away) throw new Error("this object throws");
+    heard.push(operations);
+    return { ...NOTHING, verdicts: operations === undefined ? {} : { "users-1": manual } };
+  };
+  await among({ news, merge }, async (object) => {
+    await object.news("weur", 0);
+    said = [drain];
+    expect(await object.attend("weur")).toBe(true);
+    expect(heard).toEqual([]);
+    away = false;
+    vi.setSystemTime(Date.now() + 1_000);
+    expect((await object.news("weur", 0)).reply.verdicts).toEqual({ users: { "users-1": manual } });
+    expect(heard).toEqual([[drain]]);
+    vi.setSystemTime(Date.now() + 1_000);
+    await object.news("weur", 0);
+    expect(heard).toHaveLength(1);
+  });
+});
+
+it("judges by a document that was put into KV by hand while there is no other", async () => {
+  await env.KV.put(
+    POLICY_KEY,
+    JSON.stringify({ services: { users: { instances: [{ id: "users-1", url: "https://u.example.com" }] } } }),
+  );
+  const batches: ServiceBatch[] = [];
+  const merge = async (batch: ServiceBatch) => {
+    batches.push(batch);
+    return NOTHING;
+  };
+  await among({ merge }, async (object) => {
+    await object.report(report({ urgent: true }));
+    expect(JSON.parse(batches[0]!.settings!.text)).toMatchObject({ breaker: { consecutiveFailures: 5 } });
   });
 });
 
@@ -186,11 +391,14 @@ it("answers a request for a probe lease with the lease", async () => {
   const asked: ServiceBatch["leases"][] = [];
   const merge = async (batch: ServiceBatch): Promise<ServiceReply> => {
     asked.push(batch.leases);
-    return { verdicts: {}, leases: { "isolate-1": { "users-1": 123 }, other: { "users-1": 456 } } };
+    return { ...NOTHING, leases: { "isolate-1": { "users-1": 123 }, other: { "users-1": 456 } } };
   };
   await among({ merge }, async (object) => {
-    const reply = await object.report(report({ leases: { want: ["users/users-1"], back: ["users/users-2"] } }));
-    expect(asked).toEqual([[{ isolate: "isolate-1", want: ["users-1"], back: ["users-2"] }]]);
+    const leases = { want: ["users/users-1"], back: ["users/users-2"], failed: { "users/users-3": 2_000 } };
+    const reply = await object.report(report({ leases }));
+    expect(asked).toEqual([
+      [{ isolate: "isolate-1", want: ["users-1"], back: ["users-2"], passed: [], failed: { "users-3": 2_000 } }],
+    ]);
     expect(reply.leases).toEqual({ "users/users-1": 123 });
   });
 });
@@ -208,11 +416,12 @@ it("stretches the interval to hold 200 reports a second", async () => {
 it("forgets isolates that fell silent, and what they had in flight", async () => {
   await among({}, async (object) => {
     await object.report(report());
-    await object.alarm();
+    await beat(object);
     expect(object.reading()).toMatchObject({ isolates: 1, inFlight: 3 });
-    vi.setSystemTime(Date.now() + 6_000);
-    await object.alarm();
-    expect(object.reading()).toMatchObject({ isolates: 0, inFlight: 0 });
+    vi.setSystemTime(Date.now() + 5_000);
+    await object.report(report({ isolate: "isolate-2", services: {} }));
+    await beat(object);
+    expect(object.reading()).toMatchObject({ isolates: 1, inFlight: 0 });
   });
 });
 
@@ -238,12 +447,180 @@ it("checkpoints by a last alarm after traffic has ended", async () => {
   expect((await region().totals()).requests.total).toBe(10);
 });
 
+describe("the policy's regions", () => {
+  const document = JSON.stringify({
+    regions: {
+      weur: { latitude: 52, longitude: 5, capacity: 10 },
+      enam: {
+        latitude: 40,
+        longitude: -74,
+        endpoint: "https://enam.example.com/gateway/",
+        probe: { intervalSeconds: 30 },
+      },
+    },
+    services: {
+      users: {
+        instances: [
+          { id: "users-1", url: "https://u1.example.com", region: "weur" },
+          { id: "users-2", url: "https://u2.example.com", region: "enam" },
+        ],
+      },
+    },
+  });
+  const news = async ({ policy }: ControlQuestion): Promise<ControlAnswer> => ({
+    ...NO_NEWS,
+    inFlight: { weur: 5 },
+    ...(policy < 1 ? { policy: { generation: 1, text: document, at: 1 } } : {}),
+  });
+  const traffic = (sequence: number, failed: number) => {
+    const delta = report().services["users"]!["users-1"]!;
+    const far = { ...delta, ok: 10 - failed, failed, ewmaMs: 90, inFlight: 2 };
+    return report({ sequence, services: { users: { "users-1": delta, "users-2": far } } });
+  };
+  const endpoint = (answer: () => Response | Promise<Response>) =>
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => answer());
+  afterEach(() => vi.restoreAllMocks());
+
+  it("have load, latency and health as seen from here", async () => {
+    endpoint(() => new Response("ok"));
+    const asked: ControlQuestion[] = [];
+    const listening = async (question: ControlQuestion) => {
+      asked.push(question);
+      return news(question);
+    };
+    await among({ news: listening }, async (object) => {
+      await object.report(traffic(1, 0));
+      await beat(object);
+      const { regions } = await object.report(traffic(2, 0));
+      expect(regions).toMatchObject({ weur: { inFlight: 8, latencyMs: 20 }, enam: { inFlight: 2, latencyMs: 90 } });
+      expect(asked.at(-1)!.load).toEqual({ region: "weur", inFlight: { weur: 3, enam: 2 } });
+      expect(object.reading().regions["enam"]).toMatchObject({ ownInFlight: 2, goodShare: 1, healthy: true });
+      for (let second = 3; second < 30; second++) {
+        await object.report(traffic(second, 10));
+        await beat(object);
+      }
+      const { enam, weur } = object.reading().regions;
+      expect(enam!.goodShare).toBeLessThan(0.1);
+      expect([enam!.healthy, weur!.healthy]).toEqual([false, true]);
+    });
+  });
+
+  it("are probed at their endpoint every 30 s of traffic; two misses in a row are an outage, one answer ends it", async () => {
+    let broken = false;
+    const probes = endpoint(() => {
+      if (broken) throw new Error("Network connection lost.");
+      return new Response("ok");
+    });
+    await among({ news }, async (object) => {
+      let sequence = 0;
+      const seconds = async (count: number) => {
+        for (let second = 0; second < count; second++) {
+          await object.report(traffic(++sequence, 0));
+          await beat(object);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      };
+      const up = async () => (await object.report(traffic(++sequence, 0))).regions!["enam"]!.up;
+      await seconds(3);
+      expect(probes).toHaveBeenCalledTimes(1);
+      expect(probes.mock.calls[0]![0]).toBe("https://enam.example.com/_sluice/health");
+      expect(await up()).toBe(true);
+      broken = true;
+      await seconds(30);
+      expect(probes).toHaveBeenCalledTimes(2);
+      expect(await up()).toBe(true);
+      await seconds(31);
+      expect(await up()).toBe(false);
+      expect(object.reading().regions["enam"]).toMatchObject({ healthy: false, endpoint: { problem: "unreachable" } });
+      broken = false;
+      await seconds(31);
+      expect(await up()).toBe(true);
+      expect(object.reading().regions["enam"]!.healthy).toBe(true);
+      expect((await object.report(traffic(++sequence, 0))).regions!["weur"]).not.toHaveProperty("up");
+    });
+  });
+
+  it("count the instances that discovery found where they say they stand", async () => {
+    endpoint(() => new Response("ok"));
+    const found = { id: "found", url: "https://f.example.com", region: "enam", weight: 1, priority: 0, metadata: {} };
+    const registry = { generation: 1, instances: [found] };
+    const discovering = document.replace(
+      '"services":{"users":{',
+      '"services":{"users":{"discovery":{"kind":"consul","url":"https://c.example.com","service":"u"},',
+    );
+    const withDiscovery = async (question: ControlQuestion): Promise<ControlAnswer> => {
+      const { policy, ...rest } = await news(question);
+      return policy === undefined ? rest : { ...rest, policy: { ...policy, text: discovering } };
+    };
+    await among({ news: withDiscovery, merge: async () => ({ ...NOTHING, registry }) }, async (object) => {
+      const delta = report().services["users"]!["users-1"]!;
+      await object.report(report({ services: { users: { found: { ...delta, inFlight: 4 } } } }));
+      await beat(object);
+      const reply = await object.report(report({ sequence: 2, discovered: { users: 0 } }));
+      expect(reply.instances).toEqual({ users: registry });
+      await object.report(report({ sequence: 3, services: { users: { found: { ...delta, inFlight: 4 } } } }));
+      await beat(object);
+      const next = await object.report(report({ sequence: 4, discovered: { users: 1 } }));
+      expect(next.regions!["enam"]).toMatchObject({ inFlight: 4, latencyMs: 20 });
+      expect(next.instances).toEqual({});
+    });
+  });
+});
+
+it("brings how choices turned out to InsightObject every five seconds, and its mixes to the isolates", async () => {
+  const document = JSON.stringify({
+    services: {
+      users: { instances: [{ id: "u1", url: "https://u.example.com" }] },
+      fixed: { instances: [{ id: "f1", url: "https://f.example.com" }], routing: { adaptive: { learn: false } } },
+    },
+  });
+  const news = async ({ policy }: ControlQuestion): Promise<ControlAnswer> => ({
+    ...NO_NEWS,
+    ...(policy < 1 ? { policy: { generation: 1, text: document, at: 1 } } : {}),
+  });
+  const choices = (): NonNullable<Report["choices"]> => {
+    const sum = tally();
+    observe(sum, 1, 2, 0.5);
+    return { users: sum, fixed: sum };
+  };
+  const mix = { performance: 0.45, load: 0.25, proximity: 0.2, adaptive: 0.1 };
+  const told: Record<string, LearnNews>[] = [];
+  let away = true;
+  const learn = async (news: Record<string, LearnNews>) => {
+    if (away) throw new Error("this object throws");
+    told.push(news);
+    return { users: mix };
+  };
+  await among({ news, learn }, async (object) => {
+    let sequence = 0;
+    const seconds = async (count: number) => {
+      for (let second = 0; second < count; second++) {
+        await object.report(report({ sequence: ++sequence, choices: choices() }));
+        await beat(object);
+      }
+    };
+    await seconds(4);
+    away = false;
+    await seconds(6);
+    expect(told).toHaveLength(1);
+    expect(Object.keys(told[0]!)).toEqual(["users"]);
+    // What could not be told at first is told now.
+    expect(told[0]!["users"]!.tally.choices).toBeGreaterThanOrEqual(6);
+    expect(told[0]!["users"]!.settings).toMatchObject({ performance: 0.4, everySeconds: 300 });
+    await seconds(10);
+    expect(told).toHaveLength(3);
+    expect(told.reduce((sum, each) => sum + each["users"]!.tally.choices, 0)).toBeGreaterThanOrEqual(15);
+    expect((await object.report(report({ sequence: ++sequence }))).mixes).toEqual({ users: mix });
+    expect((await object.news("weur", 0)).reply.mixes).toEqual({ users: mix });
+  });
+});
+
 it("a service object that is away keeps nothing from the others, nor from reports", async () => {
   const merged: string[] = [];
   const merge = async ({ service }: ServiceBatch) => {
     merged.push(service);
     if (service === "users") throw new Error("this object throws");
-    return { verdicts: {}, leases: {} };
+    return NOTHING;
   };
   await among({ merge }, async (object) => {
     const services = { users: report().services.users!, orders: report().services.users! };

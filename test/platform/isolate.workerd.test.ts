@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { News } from "../../worker/core/protocol/objects.ts";
-import type { Reply } from "../../worker/core/protocol/reports.ts";
+import type { RegionNews } from "../../worker/core/protocol/objects.ts";
+import type { Reply, Report } from "../../worker/core/protocol/reports.ts";
 import type { Env } from "../../worker/platform/env.ts";
 import { Isolate } from "../../worker/platform/isolate.ts";
 import type { PolicyMetadata } from "../../worker/platform/policies.ts";
@@ -23,23 +23,36 @@ type Fault = "" | "hangs" | "throws";
 /** An isolate with KV and a region that the test turns off and on. */
 function stand(more: Partial<Env> = {}) {
   const kv = { fault: "" as Fault, reads: 0, text: null as string | null, metadata: null as PolicyMetadata | null };
-  const region = { fault: "" as Fault, calls: 0, names: new Set<string>(), generation: 0, text: "" };
+  const region = {
+    fault: "" as Fault,
+    calls: 0,
+    names: new Set<string>(),
+    generation: 0,
+    text: "",
+    at: 0,
+    reports: [] as Report[],
+  };
   const meet = async (fault: Fault) => {
     if (fault === "throws") throw new Error("internal error");
     if (fault === "hangs") await new Promise(() => {});
   };
   const epochs = () => ({ policy: region.generation, purge: 0, keys: 0, chaos: 0 });
+  const reply = (): Reply => ({
+    ...{ at: ++region.at, epochs: epochs(), newsAgeMs: 0, nextReportMs: 1_000 },
+    ...{ verdicts: {}, leases: {}, health: {} },
+  });
   const object = {
-    async news(_: string, known: number): Promise<News> {
+    async news(_: string, known: number): Promise<RegionNews> {
       region.calls++;
       await meet(region.fault);
       const policy = { generation: region.generation, text: region.text, at: 1 };
-      return { epochs: epochs(), ageMs: 0, ...(region.generation > known ? { policy } : {}) };
+      return { epochs: epochs(), ageMs: 0, reply: reply(), ...(region.generation > known ? { policy } : {}) };
     },
-    async report(): Promise<Reply> {
+    async report(report: Report): Promise<Reply> {
       region.calls++;
+      region.reports.push(report);
       await meet(region.fault);
-      return { epochs: epochs(), newsAgeMs: 0, verdicts: {}, leases: {}, nextReportMs: 1_000 };
+      return reply();
     },
   };
   const getWithMetadata = async () => {
@@ -52,7 +65,13 @@ function stand(more: Partial<Env> = {}) {
     return object;
   };
   const env = { KV: { getWithMetadata }, REGION: { getByName }, REGION_NAME: "weur", ...more } as unknown as Env;
-  const isolate = new Isolate(env, { drain: () => ({}) }, undefined, Date.now, () => 0.5);
+  const source = {
+    drain: () => ({}),
+    leases: vi.fn(() => undefined as Report["leases"]),
+    hear: vi.fn(),
+    away: vi.fn(),
+  };
+  const isolate = new Isolate(env, source, undefined, Date.now, () => 0.5);
   const tails: Promise<unknown>[] = [];
   const ctx = { waitUntil: (promise: Promise<unknown>) => void tails.push(promise) };
   /** A request: how long it waited, ms, and the generation it was served by. */
@@ -61,7 +80,7 @@ function stand(more: Partial<Env> = {}) {
     const policy = isolate.ready(started) ?? (await isolate.refresh(ctx, cf));
     return { waitedMs: Date.now() - started, generation: policy?.generation };
   };
-  return { kv, region, isolate, request, ctx };
+  return { kv, region, source, isolate, request, ctx };
 }
 
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
@@ -202,4 +221,56 @@ describe("a warm isolate", () => {
       expect(added).toBeLessThanOrEqual(2_000);
     },
   );
+});
+
+describe("what the keeper of instances is told", () => {
+  const stood = async () => {
+    const all = stand();
+    all.kv.text = document("a");
+    await all.request();
+    all.source.hear.mockClear();
+    return all;
+  };
+
+  it("is every reply once, of reports and of news alike", async () => {
+    const { source, isolate, request, ctx } = await stood();
+    await vi.advanceTimersByTimeAsync(60_000);
+    await request();
+    await isolate.ask(ctx, 250);
+    expect(source.hear.mock.calls.map(([{ at }]) => at)).toEqual([2, 3]);
+  });
+
+  it("is no reply that was overtaken by a later one, but one of a clock that was set back", async () => {
+    const { region, source, isolate, ctx } = await stood();
+    region.at = 50_000;
+    await isolate.ask(ctx, 250);
+    region.at = 49_000;
+    await isolate.ask(ctx, 250);
+    region.at = 30_000;
+    await isolate.ask(ctx, 250);
+    expect(source.hear.mock.calls.map(([{ at }]) => at)).toEqual([50_001, 30_001]);
+  });
+
+  it("is that the region is away, when it failed and while it rests", async () => {
+    const { region, source, isolate, ctx } = await stood();
+    region.fault = "throws";
+    for (let n = 1; n <= 5; n++) {
+      await isolate.ask(ctx, 250);
+      expect(source.away).toHaveBeenCalledTimes(n);
+    }
+    const { calls } = region;
+    await isolate.ask(ctx, 250);
+    expect(region.calls).toBe(calls);
+  });
+
+  it("reaches the region with its wishes, at once for those who wait for them, and nobody waits longer than he would", async () => {
+    const { region, source, isolate, ctx } = await stood();
+    source.leases.mockReturnValue({ want: ["a/one"], back: [] });
+    await isolate.ask(ctx, 250);
+    expect(region.reports.at(-1)).toMatchObject({ urgent: true, leases: { want: ["a/one"] } });
+    region.fault = "hangs";
+    const started = Date.now();
+    await within(250, isolate.ask(ctx, 250));
+    expect(Date.now() - started).toBe(250);
+  });
 });

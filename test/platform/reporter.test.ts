@@ -7,10 +7,12 @@ import { Reporter } from "../../worker/platform/reporter.ts";
 type Answer = Result<Reply, CallFailure>;
 const reply = (more: Partial<Reply> = {}): Answer =>
   ok({
+    at: 1,
     epochs: { policy: 0, purge: 0, keys: 0, chaos: 0 },
     newsAgeMs: 0,
     verdicts: {},
     leases: {},
+    health: {},
     nextReportMs: 1_000,
     ...more,
   });
@@ -96,12 +98,20 @@ describe("a reporter", () => {
       [() => 0, 800],
       [() => 0.999_999, 1_200],
     ] as const) {
-      const { request, seen } = rig(undefined, random);
-      const started = Date.now();
-      request();
-      await vi.advanceTimersByTimeAsync(1_500);
-      expect(seen[0]!.at - started).toBeCloseTo(ms, -1);
+      const { traffic, seen } = rig(undefined, random);
+      await traffic(2_500);
+      expect(seen[1]!.at - seen[0]!.at).toBeCloseTo(ms, -1);
     }
+  });
+
+  it("tells of a request a second, and hears what is new, once a second", async () => {
+    const { request, seen, told } = rig();
+    for (let second = 0; second < 10; second++) {
+      request();
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(told()).toEqual(Array<number>(10).fill(1));
+    expect(seen.slice(1).map(({ at }, index) => at - seen[index]!.at)).toEqual(Array<number>(9).fill(1_000));
   });
 
   it("sends the same report under the same number until it is confirmed, then what happened meanwhile", async () => {
@@ -137,7 +147,7 @@ describe("a reporter", () => {
   it("reports a local trip at once, and not a second time for the wait it overtook", async () => {
     const { reporter, request, seen } = rig();
     request();
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(50);
     reporter.hurry();
     request();
     await vi.advanceTimersByTimeAsync(1);
@@ -182,11 +192,65 @@ describe("a reporter", () => {
     // Its timers die with it: the wait never ends.
     void reporter.send();
     vi.clearAllTimers();
-    expect(reporter.due(Date.now() + 3_000)).toBe(false);
-    await vi.advanceTimersByTimeAsync(3_500);
+    expect(reporter.due(Date.now() + 2_500)).toBe(false);
+    await vi.advanceTimersByTimeAsync(2_600);
     expect(reporter.due(Date.now())).toBe(true);
     void reporter.send();
     await vi.advanceTimersByTimeAsync(1_000);
     expect(seen[0]!.report.requests.total).toBe(3);
+  });
+
+  describe("asked by requests that wait", () => {
+    const tails: Promise<unknown>[] = [];
+    const background = { waitUntil: (promise: Promise<unknown>) => void tails.push(promise) };
+
+    it("reports at once, one report for all, and settles with its reply", async () => {
+      let answer: (value: Answer) => void = () => undefined;
+      const { reporter, seen, heard } = rig(() => new Promise((resolve) => (answer = resolve)));
+      const settled = vi.fn();
+      const first = reporter.ask(background).then(settled);
+      expect(seen).toHaveLength(1);
+      expect(seen[0]!.report.urgent).toBe(true);
+      await vi.advanceTimersByTimeAsync(100);
+      expect(settled).not.toHaveBeenCalled();
+      answer(reply());
+      await first;
+      expect(heard).toHaveLength(1);
+      expect(seen).toHaveLength(1);
+    });
+
+    it("is answered by a report of its own when one was under way, together with whoever asked meanwhile", async () => {
+      const answers: ((value: Answer) => void)[] = [];
+      const { reporter, seen } = rig(() => new Promise((resolve) => void answers.push(resolve)));
+      const first = reporter.ask(background);
+      const order: string[] = [];
+      const later = Array.from({ length: 20 }, () => reporter.ask(background).then(() => order.push("later")));
+      answers[0]!(reply());
+      await first;
+      await vi.advanceTimersByTimeAsync(1);
+      expect(order).toEqual([]);
+      expect(seen).toHaveLength(2);
+      answers[1]!(reply());
+      await Promise.all(later);
+      expect(seen).toHaveLength(2);
+    });
+
+    it("settles when the region fails, and at once while it is left alone", async () => {
+      const { reporter, isolate, seen } = rig(() => away);
+      await reporter.ask(background);
+      isolate.restUntil = Date.now() + 5_000;
+      await reporter.ask(background);
+      expect(seen).toHaveLength(1);
+    });
+
+    it("tells what is asked for after the report that was not confirmed", async () => {
+      let broken = true;
+      const { reporter, request, seen } = rig(() => (broken ? away : reply()));
+      request();
+      await vi.advanceTimersByTimeAsync(150);
+      broken = false;
+      await reporter.ask(background);
+      expect(seen.map(({ report }) => report.sequence)).toEqual([1, 1, 2]);
+    });
   });
 });

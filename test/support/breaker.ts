@@ -52,10 +52,15 @@ export async function breakerOf(
 }
 
 /** Waits until the read-out says so: verdicts travel with reports, a second apart at most. */
-export async function untilBreaker(rig: Rig, state: BreakerState["state"], withinMs = 3_000): Promise<BreakerState> {
+export async function untilBreaker(
+  rig: Rig,
+  state: BreakerState["state"],
+  withinMs = 3_000,
+  instance = "web-1",
+): Promise<BreakerState> {
   const endMs = Date.now() + withinMs;
   for (;;) {
-    const breaker = await breakerOf(rig);
+    const breaker = await breakerOf(rig, 1, "web", instance);
     if (breaker.state === state) return breaker;
     if (Date.now() > endMs)
       throw new Error(`the breaker is not ${state} after ${withinMs} ms but ${JSON.stringify(breaker)}`);

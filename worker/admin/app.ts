@@ -12,7 +12,9 @@ import { metrics } from "./metrics.ts";
 import { getHistory, getPolicy, putPolicy, rollbackPolicy } from "./policy.ts";
 import { health, ready } from "./ready.ts";
 import { refusal } from "./refuse.ts";
-import { getAudit, getRegions, getService, getServices } from "./state.ts";
+import { getService, getServices, operate } from "./services.ts";
+import { getAudit, getRegions } from "./state.ts";
+import { decideSuggestion, getSuggestions } from "./suggestions.ts";
 import { admit } from "./token.ts";
 
 const ADMIN_BASE = "/_sluice";
@@ -39,7 +41,10 @@ export function createAdmin(isolate: () => Isolate): Hono<AdminEnv> {
   app.post("/admin/explain", explain);
   app.get("/admin/services", getServices);
   app.get("/admin/services/:name", getService);
+  app.post("/admin/services/:name/instances/:action", operate);
   app.get("/admin/regions", getRegions);
+  app.get("/admin/suggestions", getSuggestions);
+  app.post("/admin/suggestions/:action", decideSuggestion);
   app.get("/admin/audit", getAudit);
   refuseOtherMethods(app);
   app.notFound((c) => refusal(c, { code: "not_found" }));

@@ -78,6 +78,12 @@ function writeTraffic(out: Exposition, isolate: Isolate): void {
   out.sample(mine, counted.inFlight);
   out.family("sluice_errors_total", "counter", "Errors the gateway made itself, by the problem's code.");
   for (const [code, count] of counted.refusals) out.sample({ ...mine, code }, count);
+  out.family(
+    "sluice_panic_choices_total",
+    "counter",
+    "Choices made while fewer than half of a service's instances stood.",
+  );
+  for (const [service, count] of counted.panics) out.sample({ ...mine, service }, count);
   const attempts = [...counted.attempts].map(([key, series]) => {
     const slash = key.indexOf("/");
     const [service, instance] = slash < 0 ? [key, key] : [key.slice(0, slash), key.slice(slash + 1)];

@@ -1,8 +1,9 @@
 // What the objects know, read out for an operator. A region that does not answer within a second is shown as
 // unreachable beside the others: a partial picture is better than none.
+import type { RegionReading } from "../core/protocol/objects.ts";
 import type { Asked } from "./context.ts";
 import { page } from "./body.ts";
-import { refusal, unavailable } from "./refuse.ts";
+import { unavailable } from "./refuse.ts";
 
 /** Regions of the policy, and the one this isolate reports to. */
 export function regionNames(c: Asked): string[] {
@@ -12,77 +13,56 @@ export function regionNames(c: Asked): string[] {
   return [...names];
 }
 
+/**
+ * Every region asks at once what was just stored, and this isolate obeys before it answers; others hear with their next
+ * report, or when they next ask. By region, whether it heard: one that did not asks within a second of traffic.
+ */
+export async function tellRegions(c: Asked): Promise<Record<string, boolean>> {
+  const { objects, news } = c.get("isolate");
+  const heard = regionNames(c).map(async (region) => {
+    const answer = await objects.attend(region);
+    return [region, answer.ok && answer.value] as const;
+  });
+  const regions = Object.fromEntries(await Promise.all(heard));
+  await news.refresh(c.executionCtx, true);
+  return regions;
+}
+
 export async function getRegions(c: Asked): Promise<Response> {
   const { objects, policies } = c.get("isolate");
-  const items = await Promise.all(
-    regionNames(c).map(async (name) => {
-      const written = policies.current?.policy.regions[name];
+  const readings = await Promise.all(
+    regionNames(c).map(async (name): Promise<[string, RegionReading | undefined]> => {
       const reading = await objects.region(name);
-      return {
-        name,
-        latitude: written?.latitude ?? null,
-        longitude: written?.longitude ?? null,
-        capacity: written?.capacity ?? null,
-        reachable: reading.ok,
-        ...(reading.ok ? { reading: reading.value } : {}),
-      };
+      return [name, reading.ok ? reading.value : undefined];
     }),
   );
-  return c.json({ items });
-}
-
-export async function getServices(c: Asked): Promise<Response> {
-  const isolate = c.get("isolate");
-  const policy = isolate.policies.current;
-  if (policy === undefined) return refusal(c, { code: "policy_missing", retryAfterMs: 1_000 });
-  const totals = await isolate.objects.totals(isolate.region.name);
-  const items = [...policy.services.values()].map(({ name, instances }) => {
-    const counted = totals.ok ? (totals.value.services[name] ?? {}) : {};
+  const items = readings.map(([name, reading]) => {
+    const written = policies.current?.policy.regions[name];
+    const seenFrom = readings.flatMap(([from, each]) => {
+      const seen = each?.regions[name];
+      return seen === undefined ? [] : [[from, seen] as const];
+    });
+    // What it carries is what everybody sends there; how it does is best known on the spot.
+    const inFlight = seenFrom.reduce((sum, [, { ownInFlight }]) => sum + ownInFlight, 0);
+    const itself = reading?.regions[name];
     return {
       name,
-      instances: instances.map(({ id, origin, basePath, region, weight }) => ({
-        id,
-        url: origin + basePath,
-        region,
-        weight,
-        totals: counted[id] ?? null,
-      })),
+      latitude: written?.latitude ?? null,
+      longitude: written?.longitude ?? null,
+      location: written?.location ?? null,
+      endpoint: written?.endpoint ?? null,
+      capacity: written?.capacity ?? null,
+      inFlight,
+      load: written?.capacity === undefined ? null : inFlight / written.capacity,
+      latencyMs: itself?.latencyMs ?? null,
+      healthy: itself?.healthy ?? null,
+      reachable: reading !== undefined,
+      ...(reading === undefined ? {} : { reading: { ...reading, regions: undefined } }),
+      // Its instances and its endpoint, as each region sees them.
+      seenFrom: Object.fromEntries(seenFrom),
     };
   });
-  return c.json({ generation: policy.generation, region: isolate.region.name, reachable: totals.ok, items });
-}
-
-export async function getService(c: Asked): Promise<Response> {
-  const { objects, policies } = c.get("isolate");
-  const service = policies.current?.services.get(c.req.param("name") ?? "");
-  if (service === undefined) return refusal(c, { code: "not_found" });
-  const readings = await Promise.all(
-    regionNames(c).map(async (region) => ({ region, reading: await objects.service(service.name, region) })),
-  );
-  return c.json({
-    name: service.name,
-    generation: policies.current?.generation ?? 0,
-    routing: service.options.routing,
-    regions: readings.map(({ region, reading }) => ({
-      region,
-      reachable: reading.ok,
-      ...(reading.ok ? { isolates: reading.value.isolates } : {}),
-    })),
-    instances: service.instances.map(({ id, origin, basePath, region, weight, metadata }) => ({
-      id,
-      url: origin + basePath,
-      region,
-      weight,
-      metadata,
-      // As each region sees it; absent where nothing was sent to it.
-      seenFrom: Object.fromEntries(
-        readings.flatMap(({ region: from, reading }) => {
-          const seen = reading.ok ? reading.value.instances[id] : undefined;
-          return seen === undefined ? [] : [[from, seen]];
-        }),
-      ),
-    })),
-  });
+  return c.json({ items });
 }
 
 export async function getAudit(c: Asked): Promise<Response> {

@@ -7,7 +7,7 @@ import { problem, type Refusal } from "../core/http/problem.ts";
 import { dropAnswerFields } from "../core/http/response-fields.ts";
 import { serverTiming } from "../core/http/server-timing.ts";
 import { cacheStatusMember } from "../core/http/cache-status.ts";
-import { applyEdits } from "./forward.ts";
+import { applyEdits } from "./forwarding.ts";
 import type { Walk } from "./walk.ts";
 
 const VIA = `1.1 ${GATEWAY}`;
@@ -29,6 +29,9 @@ export function dress(walk: Walk, answer: Response): Response {
   };
   rewriteLocations(headers, status, view);
   rewriteCookies(headers, view);
+  if (walk.affinityCookie !== "") headers.append("set-cookie", walk.affinityCookie);
+  const { loadReport } = walk.service!.compiled.options;
+  if (loadReport !== false && loadReport.strip) headers.delete(loadReport.header);
   addFields(walk, headers);
   if (route!.responseHeaders !== undefined) applyEdits(headers, route!.responseHeaders);
   return answer;

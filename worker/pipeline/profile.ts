@@ -28,7 +28,7 @@ export function profile(walk: Walk): Refusal | undefined {
   walk.host = target.host;
   walk.path = target.path;
   walk.query = target.query;
-  walk.address = clientAddress(fields.clientAddress);
+  walk.address = clientAddress(fields.clientAddress) || walk.gateway.nearAddress;
   if (hasLooped(fields.cdnLoop)) return { code: "loop_detected" };
 
   const { method, headers } = request;

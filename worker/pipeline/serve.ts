@@ -43,7 +43,13 @@ async function walkThrough(
   gateway.isolate.metrics.inFlight++;
   let answer: Response;
   try {
-    answer = await answerTo(walk);
+    const refusal = passes(walk);
+    if (refusal === undefined) {
+      const result = await forward(walk);
+      answer = result instanceof Response ? dress(walk, result) : refuse(walk, result);
+    } else {
+      answer = refuse(walk, refusal);
+    }
   } catch (error) {
     // A bug of ours: its text is for the log, never for the client.
     console.error(`${walk.correlationId}:`, error);
@@ -53,13 +59,13 @@ async function walkThrough(
   return answer;
 }
 
-async function answerTo(walk: Walk): Promise<Response> {
+/** Through the steps that decide at once. */
+function passes(walk: Walk): Refusal | undefined {
   for (const step of STEPS) {
     const refusal = step(walk);
-    if (refusal !== undefined) return refuse(walk, refusal);
+    if (refusal !== undefined) return refusal;
   }
-  const result = await forward(walk);
-  return result instanceof Response ? dress(walk, result) : refuse(walk, result);
+  return undefined;
 }
 
 /** No policy was ever seen: 503, and /_sluice/ready says why. */

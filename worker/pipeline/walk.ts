@@ -4,8 +4,10 @@ import type { CompiledPolicy, CompiledRoute } from "../core/policy/compiled.ts";
 import type { Refusal } from "../core/http/problem.ts";
 import { profileRequest, type RequestProfile } from "../core/http/profile.ts";
 import { RequestFields } from "../core/http/request-fields.ts";
-import type { InstanceState, ServiceState } from "../platform/instances.ts";
+import type { Place } from "../core/routing/regions.ts";
 import type { Gateway } from "../platform/gateway.ts";
+import type { InstanceState } from "../platform/instances.ts";
+import type { ServiceState } from "../platform/services.ts";
 
 const NO_FIELDS = new RequestFields();
 
@@ -44,6 +46,8 @@ export class Walk {
   abandoned = false;
   /** From sending the last attempt to its response headers. */
   upstreamMs = 0;
+  /** Binds a client that nothing binds yet to its instance; "" for none. */
+  affinityCookie = "";
 
   // Set by whoever answers.
   refusal: Refusal | undefined = undefined;
@@ -55,6 +59,13 @@ export class Walk {
     this.policy = policy;
     this.arrivedAt = now;
     this.startedAt = performance.now();
+  }
+
+  /** Where the edge says the client is. Reading it costs a few microseconds: only where regions matter. */
+  get place(): Place | undefined {
+    const { latitude, longitude } = (this.request.cf ?? {}) as IncomingRequestCfProperties;
+    const place = { latitude: Number(latitude ?? Number.NaN), longitude: Number(longitude ?? Number.NaN) };
+    return Number.isFinite(place.latitude) && Number.isFinite(place.longitude) ? place : undefined;
   }
 
   /** SEEDS P1; made when a step first asks for it. */

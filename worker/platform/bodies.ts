@@ -8,6 +8,8 @@ export const NATIVE_BYTES = 64 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
 export interface BodyWatch {
+  /** The client's: a reset ends both sides at once, though a read is pending and `waitUntil` holds the request open. */
+  readonly left: AbortSignal;
   /** Longest wait for the next bytes from the upstream. */
   readonly idleMs: number;
   /** Until the last byte, from now; Infinity for no limit. */
@@ -41,6 +43,8 @@ async function pump(
   let readSince = Date.now();
   let writing = false;
   let timer: ReturnType<typeof setTimeout> | null = null;
+  // Either may be over already, and then has nothing to say about it.
+  const end = (reason: Error): void => void Promise.allSettled([reader.cancel(reason), writer.abort(reason)]);
   const look = (): void => {
     const now = Date.now();
     // A client that reads slowly is not an upstream that stalls: only time spent reading counts as idle.
@@ -50,11 +54,10 @@ async function pump(
       if (left !== Number.POSITIVE_INFINITY) timer = setTimeout(look, left);
       return;
     }
-    const reason = new Error("the upstream's body took too long");
-    void reader.cancel(reason).catch(() => {});
-    void writer.abort(reason).catch(() => {});
+    end(new Error("the upstream's body took too long"));
   };
   look();
+  watch.left.addEventListener("abort", () => end(new Error("the client left")), { once: true });
   let whole = false;
   try {
     let buffer = new Uint8Array(CHUNK_BYTES);
@@ -72,46 +75,92 @@ async function pump(
     whole = true;
   } catch (reason) {
     // The upstream cut it, the client left, or a deadline passed: both sides learn of it, neither can be told why.
-    await Promise.allSettled([reader.cancel(reason), writer.abort(reason)]);
+    end(reason instanceof Error ? reason : new Error("the body was cut"));
   } finally {
     clearTimeout(timer);
     watch.over(whole);
   }
 }
 
+/** What was held of a request body: all of it, or as much as fits and the stream that holds the rest. */
+export type Held =
+  | { readonly whole: true; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly whole: false; readonly begun: readonly Uint8Array[] };
+
 /**
- * A request body that may not grow past `maxBytes`. Passing it aborts `sending`: the runtime would end a body that
- * merely fails with a proper last chunk (measured), and the upstream would take a part for the whole.
+ * Reads a request body so that it can be sent more than once, at most a piece more than `maxBytes` of it. Rejects when the
+ * client ends it early.
+ */
+export async function holdBody(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Held> {
+  if (maxBytes === Infinity) return { whole: true, bytes: new Uint8Array(await new Response(body).arrayBuffer()) };
+  const reader = body.getReader();
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    pieces.push(value);
+    length += value.byteLength;
+    if (length <= maxBytes) continue;
+    reader.releaseLock();
+    return { whole: false, begun: pieces };
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.byteLength;
+  }
+  return { whole: true, bytes };
+}
+
+/** Why sending was aborted, when the body was the reason. */
+export const TOO_LARGE = "the request's body is too large";
+
+/**
+ * A request body that may not grow past `maxBytes`; `begun` was read of it already. Passing it aborts `sending`: the
+ * runtime would end a body that merely fails with a proper last chunk (measured), and the upstream would take a part for
+ * the whole. For the same reason `done` goes to `waitUntil`: an upstream may answer before it has read all.
  */
 export function limitBody(
   body: ReadableStream<Uint8Array>,
+  begun: readonly Uint8Array[],
   maxBytes: number,
   sending: AbortController,
-): ReadableStream<Uint8Array> {
+): { readonly readable: ReadableStream<Uint8Array>; readonly done: Promise<void> } {
   const { readable, writable } = new IdentityTransformStream();
-  const count = async (): Promise<void> => {
-    const reader = body.getReader();
-    const writer = writable.getWriter();
+  const reader = body.getReader();
+  const writer = writable.getWriter();
+  const pass = async (): Promise<void> => {
     let bytes = 0;
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        bytes += value.byteLength;
-        if (bytes > maxBytes) {
-          sending.abort();
-          await reader.cancel();
-          return;
-        }
-        await writer.write(value);
+    for (let next = 0; ; next++) {
+      const piece = next < begun.length ? begun[next] : await nextOf(reader);
+      if (piece === "end") break;
+      bytes += piece?.byteLength ?? 0;
+      if (piece === undefined || bytes > maxBytes) {
+        sending.abort(piece === undefined ? "the client is gone" : TOO_LARGE);
+        await Promise.allSettled([reader.cancel(), writer.abort()]);
+        return;
       }
-      await writer.close();
-    } catch {
-      // Client or upstream is gone: the fetch that sends this body learns of it by itself, but never as of an end.
-      sending.abort();
-      await Promise.allSettled([reader.cancel(), writer.abort()]);
+      try {
+        await writer.write(piece);
+      } catch {
+        // The upstream wants no more of it, and may have answered: that answer stands.
+        await Promise.allSettled([reader.cancel()]);
+        return;
+      }
     }
+    await Promise.allSettled([writer.close()]);
   };
-  void count();
-  return readable;
+  return { readable, done: pass() };
+}
+
+/** Undefined when the client ended it early. */
+async function nextOf(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | "end" | undefined> {
+  try {
+    const { done, value } = await reader.read();
+    return done ? "end" : value;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,8 @@
-// What a region's object knows of `ControlObject`: epochs, their age, and the newest policy, which also outlives a
-// restart. It asks at most once a second, once for all who wait; while `ControlObject` is away the last news stands.
+// What a region's object knows of `ControlObject`: epochs, their age, what operators said, and the newest policy, which
+// also outlives a restart. It asks at most once a second, once for all who wait; while `ControlObject` is away the last
+// news stands.
 import { CONTROL_NAME } from "../core/protocol/names.ts";
-import type { News, PolicyDocument } from "../core/protocol/objects.ts";
+import type { News, Operation, PolicyDocument, RegionLoad } from "../core/protocol/objects.ts";
 import type { Epochs } from "../core/protocol/reports.ts";
 import type { Env } from "./env.ts";
 import { OffPath } from "./offpath.ts";
@@ -17,22 +18,31 @@ const MOST_REFUSALS = 32;
 export class ControlNews {
   epochs: Epochs = { policy: 0, purge: 0, keys: 0, chaos: 0 };
   readonly offPath = new OffPath("ControlObject");
+  /** Requests in flight from all other regions, by the region they go to. */
+  othersInFlight: Record<string, number> = {};
+  #load: () => RegionLoad;
+  /** The newest policy; undefined while `ControlObject` holds none, or never answered. */
+  document: PolicyDocument | undefined;
   #env: Pick<Env, "CONTROL">;
   #sql: SqlStorage;
-  #policy: PolicyDocument | undefined;
+  /** By `service/instance`. */
+  #operations = new Map<string, Operation>();
+  newestOperation = 0;
   #asOf = 0;
   #askedAt = 0;
   #asking: Promise<void> | undefined;
   /** Refusals of a policy that were written down already. */
   #refusals = new Set<string>();
 
-  constructor(env: Pick<Env, "CONTROL">, sql: SqlStorage) {
+  /** `load`: what this region sends where, told with each question. */
+  constructor(env: Pick<Env, "CONTROL">, sql: SqlStorage, load: () => RegionLoad) {
     this.#env = env;
+    this.#load = load;
     this.#sql = sql;
     sql.exec(SCHEMA);
     const rows = sql.exec<{ generation: number; at: number; text: string }>("SELECT generation, at, text FROM policy");
-    this.#policy = rows.toArray()[0];
-    this.epochs.policy = this.#policy?.generation ?? 0;
+    this.document = rows.toArray()[0];
+    this.epochs.policy = this.document?.generation ?? 0;
   }
 
   /** Of the epochs, ms; counted from 1970 when there never was any news. */
@@ -47,12 +57,27 @@ export class ControlNews {
 
   /** As told to an isolate that knows generation `known`. */
   for(known: number): News {
-    const policy = this.#policy;
+    const policy = this.document;
     return {
       epochs: this.epochs,
       ageMs: this.ageMs,
       ...(policy !== undefined && policy.generation > known ? { policy } : {}),
     };
+  }
+
+  /** What operators last said of a service's instances, above this number. */
+  operations(service: string, after: number): Operation[] {
+    if (after >= this.newestOperation) return [];
+    return [...this.#operations.values()].filter((each) => each.service === service && each.number > after);
+  }
+
+  /** Asks without regard to when it was asked last; whether it answered. */
+  async askNow(): Promise<boolean> {
+    // An answer under way may have left before what this is asked for was stored.
+    await this.#asking;
+    this.#askedAt = 0;
+    await this.refresh();
+    return this.offPath.proven;
   }
 
   /** Until the news is as new as it gets: no older than a second, or `ControlObject` is away. */
@@ -69,14 +94,24 @@ export class ControlNews {
   }
 
   async #ask(now: number): Promise<void> {
-    const known = this.#policy?.generation ?? 0;
-    const answer = await this.offPath.call(() => this.#env.CONTROL.getByName(CONTROL_NAME).news(known), TIMEOUT_MS);
+    const known = { policy: this.document?.generation ?? 0, operation: this.newestOperation };
+    const question = { ...known, load: this.#load() };
+    const ask = () => this.#env.CONTROL.getByName(CONTROL_NAME).news(question);
+    const answer = await this.offPath.call(ask, TIMEOUT_MS);
     if (!answer.ok) return;
-    const { epochs, ageMs, policy } = answer.value;
+    const { epochs, ageMs, policy, operations, inFlight } = answer.value;
     this.epochs = epochs;
+    this.othersInFlight = inFlight;
     this.#asOf = now - ageMs;
-    if (policy === undefined) return;
-    this.#policy = policy;
+    for (const operation of operations) {
+      this.#operations.set(`${operation.service}/${operation.instance}`, operation);
+      this.newestOperation = Math.max(this.newestOperation, operation.number);
+    }
+    if (policy !== undefined) this.#keep(policy);
+  }
+
+  #keep(policy: PolicyDocument): void {
+    this.document = policy;
     const row = [policy.generation, policy.at, policy.text];
     this.#sql.exec("INSERT OR REPLACE INTO policy (id, generation, at, text) VALUES (1, ?, ?, ?)", ...row);
   }

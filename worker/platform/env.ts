@@ -1,5 +1,6 @@
 // What the runtime hands to the Worker and its objects: the bindings and variables of wrangler.toml, and no others.
 // Anything that may be missing is optional here, so that every reader says what it does without it.
+import type { InsightRpc } from "../core/protocol/insight.ts";
 import type { ControlRpc, RegionRpc, ServiceRpc } from "../core/protocol/objects.ts";
 
 type ObjectNamespace<Rpcs> = DurableObjectNamespace<Rpcs & Rpc.DurableObjectBranded>;
@@ -10,6 +11,7 @@ export interface Env {
   readonly SERVICE: ObjectNamespace<ServiceRpc>;
   readonly REGION: ObjectNamespace<RegionRpc>;
   readonly CONTROL: ObjectNamespace<ControlRpc>;
+  readonly INSIGHT: ObjectNamespace<InsightRpc>;
   /** Region of the policy this deployment answers from; empty: the region nearest to the colo. */
   readonly REGION_NAME?: string;
   /** Bearer token of the admin API; without it the admin API refuses. */

@@ -1,7 +1,7 @@
 // What one isolate is made of: its link to the objects and its knowledge of the instances. One per isolate, made at
 // the first request, because ids and clocks need one.
 import type { Env } from "./env.ts";
-import { Fleet } from "./instances.ts";
+import { Fleet } from "./fleet.ts";
 import { Isolate } from "./isolate.ts";
 
 export class Gateway {
@@ -10,6 +10,8 @@ export class Gateway {
   readonly isolate: Isolate;
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
+  /** The client's address when no edge tells it: locally it is this machine, elsewhere nobody knows. */
+  readonly nearAddress: string;
   /** Its requests come through Cloudflare's edge, or through something that says so. */
   readonly onEdge: boolean;
 
@@ -17,9 +19,14 @@ export class Gateway {
     this.onEdge = request.cf !== undefined;
     this.env = env;
     this.isLocal = env.ALLOW_PRIVATE === "true";
+    this.nearAddress = this.isLocal ? "127.0.0.1" : "";
     this.fleet = new Fleet({
       allowPrivate: this.isLocal,
-      left: (key) => this.isolate.metrics.attempt(key, "cancelled", 0),
+      region: () => this.isolate.region.name,
+      proven: () => this.isolate.region.offPath.proven,
+      hurry: () => this.isolate.reporter.hurry(),
+      ask: (background, patienceMs) => this.isolate.ask(background, patienceMs),
+      metrics: () => this.isolate.metrics,
     });
     this.isolate = new Isolate(env, this.fleet);
   }

@@ -6,6 +6,7 @@ import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Env } from "./env.ts";
 import { Metrics } from "./metrics.ts";
 import { News, type Background } from "./news.ts";
+import { waitAtMost } from "./offpath.ts";
 import { Objects } from "./objects.ts";
 import { Policies, readPolicy, type Compile } from "./policies.ts";
 import { RegionLink } from "./region.ts";
@@ -15,9 +16,20 @@ import { Reporter, type Findings } from "./reporter.ts";
 export interface ReportSource {
   /** Counts since the last call, gauges as of now; services with neither news nor requests in flight are left out. */
   drain(): Report["services"];
-  /** Verdicts and leases for this isolate. */
+  /** Leases wanted, and what became of those it had, since the last call. */
+  leases?(now: number): Report["leases"];
+  /** By service, generation of the discovered instances it holds. */
+  discovered?(): Report["discovered"];
+  /** By service, how choices turned out since the last call. */
+  choices?(): Report["choices"];
+  /** Verdicts, leases, health and found instances for this isolate; each reply once, and never an overtaken one. */
   hear?(reply: Reply, now: number): void;
+  /** The region did not answer, or is left alone for now: nobody should wait for it. */
+  away?(): void;
 }
+
+/** A reply that was overtaken is older by less than this; beyond it, the region's clock was set back. */
+const OVERTAKEN_MS = 10_000;
 
 export class Isolate {
   readonly id: string;
@@ -48,8 +60,11 @@ export class Isolate {
     this.news = new News(
       {
         ask: async () => {
-          const answer = await region.news(policies.known);
-          if (answer.ok && answer.value.policy !== undefined) policies.take(answer.value.policy, "region");
+          const answer = await region.news(policies.known, source.discovered?.());
+          if (answer.ok) {
+            if (answer.value.policy !== undefined) policies.take(answer.value.policy, "region");
+            this.#tell(source, answer.value.reply);
+          } else source.away?.();
           return answer;
         },
         get proven() {
@@ -63,7 +78,11 @@ export class Isolate {
       () => region.name,
       {
         gather: () => this.#gather(source),
-        send: (report) => region.report(report),
+        send: async (report) => {
+          const answer = await region.report(report);
+          if (!answer.ok) source.away?.();
+          return answer;
+        },
         heard: (reply) => this.#hear(source, reply),
         get restUntil() {
           return region.offPath.restUntil;
@@ -101,6 +120,14 @@ export class Isolate {
     return inForce();
   }
 
+  /**
+   * Until the region has answered a report made for this, or `patienceMs`: for a request that waits for news of an
+   * instance or for a probe lease. Any number may wait at once; together they cost a call or two.
+   */
+  async ask(background: Background, patienceMs: number): Promise<void> {
+    await waitAtMost(this.reporter.ask(background), patienceMs);
+  }
+
   /** Without a policy every request may ask, fresh news or not, but the region not more often than twice a second. */
   #askedAt = Number.NEGATIVE_INFINITY;
   #mayAsk(): boolean {
@@ -113,10 +140,16 @@ export class Isolate {
   #gather(source: ReportSource): Findings {
     const { policies } = this;
     const problem = policies.error?.problems[0];
+    const leases = source.leases?.(this.now());
+    const discovered = source.discovered?.();
+    const choices = source.choices?.();
     return {
       generation: policies.current?.generation ?? 0,
       services: source.drain(),
       requests: this.metrics.drain(),
+      ...(leases === undefined ? {} : { leases }),
+      ...(discovered === undefined ? {} : { discovered }),
+      ...(choices === undefined ? {} : { choices }),
       ...(problem === undefined ? {} : { policyError: `${problem.path} ${problem.message}`.trim() }),
     };
   }
@@ -125,12 +158,20 @@ export class Isolate {
   async #hear(source: ReportSource, reply: Reply): Promise<void> {
     const { policies, news } = this;
     news.hear(reply.epochs, reply.newsAgeMs);
-    source.hear?.(reply, this.now());
+    this.#tell(source, reply);
     const under: Promise<unknown>[] = [];
     const background: Background = { waitUntil: (promise) => void under.push(promise) };
     if (reply.epochs.policy > policies.known) await news.refresh(background, true);
     if (policies.due(this.now())) await policies.load(background);
     // The report's own `waitUntil` keeps these alive.
     await Promise.all(under);
+  }
+
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #tell(source: ReportSource, reply: Reply): void {
+    const behindMs = this.#toldAt - reply.at;
+    if (behindMs >= 0 && behindMs < OVERTAKEN_MS) return;
+    this.#toldAt = reply.at;
+    source.hear?.(reply, this.now());
   }
 }

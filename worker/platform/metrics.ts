@@ -49,6 +49,8 @@ export class Metrics {
   readonly attempts = new Map<string, AttemptSeries>();
   /** By the problem's code. */
   readonly refusals = new Map<string, number>();
+  /** Choices made while fewer than half of a service's instances stood, by service. */
+  readonly panics = new Map<string, number>();
   /** By the route's id, then the service's name: a canary makes two of one route. */
   #routes = new Map<string, Map<string, RouteSeries>>();
   #opened = 0;
@@ -102,6 +104,13 @@ export class Metrics {
     const known = this.refusals.get(code);
     const name = known !== undefined || this.refusals.size < MOST_CODES ? code : OTHER;
     this.refusals.set(name, (this.refusals.get(name) ?? 0) + 1);
+  }
+
+  /** A choice among the few that stand. */
+  panic(service: string): void {
+    const known = this.panics.get(service);
+    const name = known !== undefined || this.panics.size < MOST_ROUTES ? service : OTHER;
+    this.panics.set(name, (this.panics.get(name) ?? 0) + 1);
   }
 
   /** Requests since the last call, for the report. */

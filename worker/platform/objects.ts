@@ -1,6 +1,6 @@
 // The objects as an operator asks them: never on a request's path, each call for itself and with a timeout of its own.
 // A refusal says only that the object did not answer; a write that timed out may still have been stored.
-import { CONTROL_NAME, regionObjectName, serviceObjectName } from "../core/protocol/names.ts";
+import { CONTROL_NAME, INSIGHT_NAME, regionObjectName, serviceObjectName } from "../core/protocol/names.ts";
 import type { RegionReading, RegionTotals, ServiceReading } from "../core/protocol/objects.ts";
 import type { Policy } from "../core/policy/schema.ts";
 import type { Result } from "../core/result/result.ts";
@@ -13,7 +13,8 @@ const READING_TIMEOUT_MS = 1_000;
 /** A scrape waits for no region longer than this. */
 const TOTALS_TIMEOUT_MS = 500;
 
-type Bindings = Pick<Env, "CONTROL" | "REGION" | "SERVICE">;
+type Bindings = Pick<Env, "CONTROL" | "INSIGHT" | "REGION" | "SERVICE">;
+type InsightStub = ReturnType<Env["INSIGHT"]["getByName"]>;
 type ControlStub = ReturnType<Env["CONTROL"]["getByName"]>;
 
 export class Objects {
@@ -33,8 +34,17 @@ export class Objects {
     return this.control.call(() => ask(this.#env.CONTROL.getByName(CONTROL_NAME)), CONTROL_TIMEOUT_MS);
   }
 
+  askInsight<T>(ask: (insight: InsightStub) => PromiseLike<T>): Promise<Result<T, CallFailure>> {
+    return this.readings.call(() => ask(this.#env.INSIGHT.getByName(INSIGHT_NAME)), CONTROL_TIMEOUT_MS);
+  }
+
   region(name: string): Promise<Result<RegionReading, CallFailure>> {
     return this.readings.call(() => this.#region(name).reading(), READING_TIMEOUT_MS);
+  }
+
+  /** The region asks at once what has changed; whether it heard. */
+  attend(name: string): Promise<Result<boolean, CallFailure>> {
+    return this.readings.call(() => this.#region(name).attend(name), READING_TIMEOUT_MS);
   }
 
   totals(name: string): Promise<Result<RegionTotals, CallFailure>> {

@@ -2,7 +2,7 @@
 // or the region nearest to where its first request came from, for a colo serves those around it.
 // When the object is away the caller gets a refusal and goes on with what it knows.
 import { regionObjectName } from "../core/protocol/names.ts";
-import type { News } from "../core/protocol/objects.ts";
+import type { RegionNews } from "../core/protocol/objects.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Policy } from "../core/policy/schema.ts";
 import type { Result } from "../core/result/result.ts";
@@ -82,8 +82,8 @@ export class RegionLink {
   }
 
   /** Control news through the region's object; `known` is the newest generation this isolate has taken or refused. */
-  news(known: number): Promise<Result<News, CallFailure>> {
-    return this.offPath.call(() => this.#object().news(this.name, known));
+  news(known: number, discovered?: Record<string, number>): Promise<Result<RegionNews, CallFailure>> {
+    return this.offPath.call(() => this.#object().news(this.name, known, discovered));
   }
 
   report(report: Report): Promise<Result<Reply, CallFailure>> {

@@ -1,19 +1,26 @@
 // One report a second (±20 % jitter) from this isolate to its region, in the background of a request and only while
-// there are any. The request that finds a report due waits the second out in its `waitUntil` and then tells all that
-// happened meanwhile, so the last requests before a pause are told too. A report that may have been lost is sent again
+// there are any. The request that finds a report due waits in its `waitUntil` until a second has passed since the last
+// one, a tenth of it at least, and then tells all that happened meanwhile: the last requests before a pause are told too,
+// and an isolate with a request a second hears verdicts once a second. A report that may have been lost is sent again
 // under its own number, which the region counts once; what happens meanwhile stays with its counters.
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Result } from "../core/result/result.ts";
+import type { Background } from "./news.ts";
 import { CALL_TIMEOUT_MS, type CallFailure } from "./offpath.ts";
 
 const FIRST_INTERVAL_MS = 1_000;
 const JITTER = 0.2;
+/** Long enough for what a request did to be told by the report it carries. */
+const SHORTEST_WAIT_MS = 100;
 /** `waitUntil` lives for 30 s after the answer: a wait and a call must fit. */
 const LONGEST_WAIT_MS = 20_000;
 const FORGET_REPLY_MS = CALL_TIMEOUT_MS + 500;
 
 /** What a report tells, gathered anew each time: counts since the last gathering. */
-export type Findings = Pick<Report, "generation" | "services" | "requests" | "leases" | "policyError">;
+export type Findings = Pick<
+  Report,
+  "generation" | "services" | "requests" | "leases" | "discovered" | "choices" | "policyError"
+>;
 
 export interface ReporterLinks {
   gather(): Findings;
@@ -38,6 +45,9 @@ export class Reporter {
   #sequence = 0;
   #unconfirmed: { readonly report: Report; readonly since: number } | undefined;
   #urgent = false;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  /** Those who wait for the reply to a report that is not made yet. */
+  #asked: PromiseWithResolvers<void> | undefined;
   /** Epoch ms at which the call under way is over for sure; 0 when there is none. */
   #callEndsAt = 0;
 
@@ -72,6 +82,20 @@ export class Reporter {
     return this.#urgent;
   }
 
+  /**
+   * Reports at once, for requests that wait for news or a lease. Settles when a report made after this call was answered
+   * or failed; should the request that carries it be killed, it never does, so callers wait on a timer of their own.
+   */
+  ask(background: Background): Promise<void> {
+    const now = this.#now();
+    if (now < this.#links.restUntil) return Promise.resolve();
+    this.#urgent = true;
+    const { promise } = (this.#asked ??= Promise.withResolvers<void>());
+    // The call under way, if there is one, is followed by ours.
+    if (now >= this.#callEndsAt) background.waitUntil(this.send());
+    return promise;
+  }
+
   /** Waits its turn and reports. Never rejects for a region that is away. */
   async send(): Promise<void> {
     const now = this.#now();
@@ -80,7 +104,7 @@ export class Reporter {
       this.#dueAt = this.#callEndsAt;
       return;
     }
-    const waitMs = this.#urgent ? 0 : Math.min(this.#intervalMs * this.#jitter(), LONGEST_WAIT_MS);
+    const waitMs = this.#urgent ? 0 : this.#waitMs(now);
     // Should this request be killed, another takes over when its time is past.
     this.#dueAt = now + waitMs + FORGET_REPLY_MS;
     if (waitMs > 0) {
@@ -96,24 +120,35 @@ export class Reporter {
     this.#dueAt = Math.max(this.#links.restUntil, this.#now() + (confirmed ? pauseMs : this.#intervalMs));
   }
 
-  #jitter(): number {
-    return 1 - JITTER + 2 * JITTER * this.#random();
+  #waitMs(now: number): number {
+    const jitter = 1 - JITTER + 2 * JITTER * this.#random();
+    const leftMs = this.#sentAt + this.#intervalMs * jitter - now;
+    return Math.min(Math.max(leftMs, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
   }
 
   async #exchange(): Promise<boolean> {
     const now = this.#now();
+    const asked = this.#unconfirmed === undefined ? this.#asked : undefined;
+    if (asked !== undefined) this.#asked = undefined;
     const report = this.#next(now);
+    this.#sentAt = now;
     this.#callEndsAt = now + FORGET_REPLY_MS;
     const answer = await this.#links.send(report);
     this.#callEndsAt = 0;
     if (!answer.ok) {
       this.failed++;
+      asked?.resolve();
+      this.#asked?.resolve();
+      this.#asked = undefined;
       return false;
     }
     this.sent++;
     this.#unconfirmed = undefined;
     this.#intervalMs = answer.value.nextReportMs;
-    await this.#links.heard(answer.value);
+    const hearing = this.#links.heard(answer.value);
+    // Verdicts and leases are in force as soon as they are heard; what else the reply tells of is fetched meanwhile.
+    asked?.resolve();
+    await hearing;
     return true;
   }
 

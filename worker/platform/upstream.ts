@@ -11,13 +11,15 @@
  */
 const CACHE_KEEPS_OUT = { cacheTtlByStatus: { "100-599": -1 } };
 
-/** Why there is no answer. */
-export type NoAnswer = "timeout" | "unreachable";
+/** Why there is no answer; `invalid`: what came is none. */
+export type NoAnswer = "timeout" | "unreachable" | "invalid";
 
 export interface Sending {
   readonly method: string;
   readonly headers: Headers;
-  readonly body: ReadableStream | null;
+  readonly body: ReadableStream | Uint8Array<ArrayBuffer> | null;
+  /** A GET or HEAD with a body: the runtime takes it from the request that came with it, and from nothing else. */
+  readonly carrier: Request | undefined;
   /** Ends it before its deadline. */
   readonly signal: AbortSignal | undefined;
   /** The request came through Cloudflare's edge. */
@@ -29,15 +31,26 @@ export function send(url: string, sending: Sending, deadlineMs: number): Promise
   return new Promise((resolve) => {
     // Never cleared: it ends with the request, and settling a settled promise is nothing. Clearing costs 5 µs.
     if (deadlineMs !== Infinity) setTimeout(resolve, deadlineMs, "timeout");
-    const init: RequestInit = {
-      method: sending.method,
-      headers: sending.headers,
-      body: sending.body,
-      redirect: "manual",
-      encodeResponseBody: "manual",
-    };
+    const { method, headers, body, carrier } = sending;
+    // Named fields cost: a GET without a body, as nearly all are, goes out 5-9 µs cheaper without these two.
+    const init: RequestInit =
+      carrier !== undefined || (body === null && method === "GET")
+        ? { headers, redirect: "manual", encodeResponseBody: "manual" }
+        : { method, headers, body, redirect: "manual", encodeResponseBody: "manual" };
     if (sending.signal !== undefined) init.signal = sending.signal;
     if (sending.onEdge) init.cf = CACHE_KEEPS_OUT;
-    fetch(url, init).then(resolve, () => resolve("unreachable"));
+    fetch(carrier === undefined ? url : new Request(url, carrier), init).then(
+      (answer) => resolve(isAnswer(answer) ? answer : discard(answer)),
+      () => resolve("unreachable"),
+    );
   });
+}
+
+/** `fetch` can return what no `Response` may be made of (600, 999, a 1xx): nonsense from the upstream. */
+const isAnswer = ({ status, webSocket }: Response): boolean =>
+  (status >= 200 && status <= 599) || (status === 101 && webSocket !== null);
+
+function discard({ body }: Response): "invalid" {
+  void body?.cancel().catch(() => {});
+  return "invalid";
 }

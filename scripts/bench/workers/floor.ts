@@ -58,7 +58,15 @@ function staysBack(name: string): boolean {
 }
 
 /** Fields that Connection may not take away, though it names them: enough of them for an honest comparison. */
-const END_TO_END = new Set(["authorization", "cache-control", "cookie", "host", "content-length", "content-type", "via"]);
+const END_TO_END = new Set([
+  "authorization",
+  "cache-control",
+  "cookie",
+  "host",
+  "content-length",
+  "content-type",
+  "via",
+]);
 
 function dropNamed(headers: Headers, connection: string): void {
   for (const option of connection.split(",")) {
@@ -74,10 +82,18 @@ function random32(): string {
   return HEX[(bits >>> 24) & 255]! + HEX[(bits >>> 16) & 255]! + HEX[(bits >>> 8) & 255]! + HEX[bits & 255]!;
 }
 
+let lastMs = -1;
+let lastTime = "";
+
 function newId(): string {
-  const time = Date.now().toString(16).padStart(12, "0");
+  const now = Date.now();
+  if (now !== lastMs) {
+    lastMs = now;
+    const time = now.toString(16).padStart(12, "0");
+    lastTime = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+  }
   const chance = random32() + random32();
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${chance.slice(0, 3)}-8${chance.slice(3, 6)}-${chance.slice(6, 10)}${random32()}`;
+  return `${lastTime}${chance.slice(0, 3)}-8${chance.slice(3, 6)}-${chance.slice(6, 10)}${random32()}`;
 }
 
 const tenths = (ms: number): number => Math.round(ms * 10) / 10;

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   beat,
   checkpointOf,
-  drainBatches,
+  drainBatch,
   emptyRegion,
   inFlightOf,
   liveIsolates,
@@ -44,7 +44,7 @@ const report = (
 });
 
 const instance = (region: ReturnType<typeof emptyRegion>, now = NOW) =>
-  drainBatches(region, "weur", now).find(({ service }) => service === "users")?.instances["u1"];
+  drainBatch(region, "weur", "users", now).instances["u1"];
 
 describe("taking reports", () => {
   it("counts each number of an isolate once, in whatever order and however often reports are sent again", () => {
@@ -155,18 +155,16 @@ describe("leases", () => {
       NOW,
     );
     takeReport(region, report("b", 1, {}, { leases: { want: ["users/u1"], back: [] } }), NOW);
-    const batches = drainBatches(region, "weur", NOW);
-    expect(batches.map(({ service, leases }) => ({ service, leases }))).toEqual([
-      {
-        service: "users",
-        leases: [
-          { isolate: "a", want: ["u1", "u2"], back: [] },
-          { isolate: "b", want: ["u1"], back: [] },
-        ],
-      },
-      { service: "orders", leases: [{ isolate: "a", want: [], back: ["o1"] }] },
+    const failed = { "users/u3": 5_000 };
+    takeReport(region, report("b", 2, {}, { leases: { want: [], back: [], passed: ["users/u2"], failed } }), NOW);
+    expect(drainBatch(region, "weur", "users", NOW).leases).toEqual([
+      { isolate: "a", want: ["u1", "u2"], back: [], passed: [], failed: {} },
+      { isolate: "b", want: ["u1"], back: [], passed: ["u2"], failed: { u3: 5_000 } },
     ]);
-    expect(drainBatches(region, "weur", NOW)).toEqual([]);
+    expect(drainBatch(region, "weur", "orders", NOW).leases).toEqual([
+      { isolate: "a", want: [], back: ["o1"], passed: [], failed: {} },
+    ]);
+    expect(drainBatch(region, "weur", "users", NOW)).toMatchObject({ instances: {}, leases: [] });
   });
 });
 

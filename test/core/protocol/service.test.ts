@@ -22,6 +22,7 @@ const batch = (instances: Record<string, MergedDelta>): ServiceBatch => ({
   isolates: 1,
   instances,
   leases: [],
+  registry: 0,
 });
 
 describe("a service's instances", () => {

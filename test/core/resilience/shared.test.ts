@@ -9,7 +9,7 @@ import {
   type SharedBreaker,
   type SharedEvent,
 } from "../../../worker/core/resilience/shared.ts";
-import { MAX_RETRY_AFTER_MS } from "../../../worker/core/resilience/retry-after.ts";
+import { MAX_RETRY_AFTER_MS } from "../../../worker/core/http/retry-after.ts";
 import type { Chance } from "../../../worker/core/stats/chance.ts";
 import { EVENTS, LONG_MS, pick, printedChance } from "./events.ts";
 import { BREAKER } from "./fleet.ts";

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { chooseInstance } from "../../../worker/core/routing/choice.ts";
-import { experience, refresh, serviceExperience, settle } from "../../../worker/core/routing/experience.ts";
+import {
+  ended,
+  experience,
+  refresh,
+  sent,
+  serviceExperience,
+  settle,
+} from "../../../worker/core/routing/experience.ts";
 import { strategies } from "../../../worker/core/routing/strategies.ts";
 import {
   EXPERT_ADAPTIVE,
@@ -39,7 +46,7 @@ function drive(
   const start = (): void => {
     input.now = now;
     const who = chooseInstance(adaptive, candidates, input);
-    candidates[who]!.inFlight++;
+    sent(candidates[who]!, now);
     pending.push({ at: now + upstreams[who]!.tookMs, who, startedAt: now });
     log.push({ at: now - 1_000_000, who });
   };
@@ -48,7 +55,7 @@ function drive(
     const done = pending.shift()!;
     now = Math.max(now, done.at);
     const { who } = done;
-    candidates[who]!.inFlight--;
+    ended(candidates[who]!);
     settle(
       candidates[who]!,
       known[who]!,
@@ -149,6 +156,15 @@ describe("exploring", () => {
     expect(explored(1)).not.toEqual(explored(2));
   });
 
+  test("asks nobody who owes an answer for longer than usual: there is nothing more to learn", () => {
+    const candidates = [candidate({ id: "u1" }), candidate({ id: "u2" })];
+    candidates[0]!.ewmaMs = 10;
+    Object.assign(candidates[1]!, { ewmaMs: 200, inFlight: 1, owed: 1, owedSince: 1000 });
+    const input = choiceInput(seededChance(1));
+    input.now = 1201;
+    for (let n = 0; n < 500; n++) expect(chooseInstance(adaptive, candidates, input)).toBe(0);
+  });
+
   test("can be switched off", () => {
     const candidates = [candidate({ id: "u1" }), candidate({ id: "u2" })];
     candidates[0]!.ewmaMs = 10;
@@ -170,22 +186,51 @@ describe("cost", () => {
   const always = (candidates: ReturnType<typeof two>["candidates"], input: ReturnType<typeof two>["input"]) =>
     new Set(Array.from({ length: 100 }, () => adaptive.choose(candidates, input)));
 
-  test("is time x (in flight + 1) / score", () => {
+  test("is time x (in flight + 1) / merit", () => {
     const { candidates, input } = two();
     candidates[1]!.inFlight = 1;
     expect(always(candidates, input)).toEqual(new Set([0]));
     candidates[0]!.ewmaMs = 150;
     expect(always(candidates, input)).toEqual(new Set([1]));
-    candidates[1]!.score = 0.5;
+    candidates[1]!.merit = 0.5;
     expect(always(candidates, input)).toEqual(new Set([0]));
   });
 
-  test("within a quarter of each other, both are as good", () => {
+  test("counts requests in flight by weight: twice as large is as busy with two", () => {
     const { candidates, input } = two();
-    candidates[1]!.ewmaMs = 60;
+    const [small, large] = [candidate({ id: "small", weight: 1 }), candidate({ id: "large", weight: 2 })];
+    Object.assign(small, { ewmaMs: 50, inFlight: 1 });
+    Object.assign(large, { ewmaMs: 50, inFlight: 2 });
+    expect(always([small, large], input)).toEqual(new Set([0, 1]));
+    large.inFlight = 1;
+    expect(always([small, large], input)).toEqual(new Set([1]));
+    expect(candidates).toHaveLength(2);
+  });
+
+  test("does not count time twice: the performance factor weighs the draw, not the cost", () => {
+    const { candidates, input } = two();
+    candidates[1]!.score = 0.3;
+    candidates[1]!.performance = 0.1;
+    const chosen = Array.from({ length: 1000 }, () => adaptive.choose(candidates, input));
+    expect(chosen.filter((index) => index === 1).length / 1000).toBeCloseTo(0.3 / 1.3, 1);
+  });
+
+  test("within 15 % of each other, both are as good", () => {
+    const { candidates, input } = two();
+    candidates[1]!.ewmaMs = 57;
     expect(always(candidates, input)).toEqual(new Set([0, 1]));
-    candidates[1]!.ewmaMs = 64;
+    candidates[1]!.ewmaMs = 58;
     expect(always(candidates, input)).toEqual(new Set([0]));
+  });
+
+  test("is at least the time of the answer that it owes", () => {
+    const { candidates, input } = two();
+    for (const c of candidates) Object.assign(c, { inFlight: 1, owed: 1, owedSince: 1000 });
+    candidates[0]!.owedSince = 900;
+    input.now = 1040;
+    expect(always(candidates, input)).toEqual(new Set([1])); // 140 ms and still nothing, against the usual 50
+    candidates[0]!.owedSince = 995;
+    expect(always(candidates, input)).toEqual(new Set([0, 1]));
   });
 
   test("of one that was never measured is its rival's: in flight decides, so a burst does not pile up on it", () => {
@@ -203,7 +248,7 @@ describe("cost", () => {
       candidate({ id: "plain", demands }),
       candidate({ id: "vault", demands: { ...demands, security: 3 } }),
     ];
-    for (const c of candidates) Object.assign(c, { ewmaMs: 50, score: 0.8, compatibilityWeight: 0.6 });
+    for (const c of candidates) Object.assign(c, { ewmaMs: 50, score: 0.8, merit: 0.8, compatibilityMerit: 0.6 });
     expect(always(candidates, input)).toEqual(new Set([0, 1]));
     input.security = 3;
     expect(always(candidates, input)).toEqual(new Set([1]));
@@ -236,6 +281,27 @@ describe("regions", () => {
       expect(chosen()).toEqual(new Set([2]));
     },
   );
+
+  test("intelligent_adaptive leaves home while it costs more than elsewhere, and for the cheapest place", () => {
+    const { candidates, input } = world();
+    input.explore = 0;
+    input.regionOrder = [0, 1, 2];
+    input.elsewhereMs = 150;
+    candidates[2]!.ewmaMs = 150;
+    candidates[3]!.ewmaMs = 220;
+    const chosen = () =>
+      new Set(Array.from({ length: 300 }, () => strategies.intelligent_adaptive.choose(candidates, input)));
+    for (const homeMs of [50, 180]) {
+      candidates[0]!.ewmaMs = candidates[1]!.ewmaMs = homeMs;
+      expect(chosen()).toEqual(new Set([0, 1])); // 180 is less than 1.25 x 150
+    }
+    candidates[0]!.ewmaMs = candidates[1]!.ewmaMs = 300;
+    expect(chosen()).toEqual(new Set([2]));
+    candidates[2]!.ewmaMs = 400; // full, too
+    expect(chosen()).toEqual(new Set([3]));
+    input.elsewhereMs = Number.POSITIVE_INFINITY;
+    expect(chosen()).toEqual(new Set([0, 1]));
+  });
 
   test("an instance without a region belongs to every one", () => {
     const { candidates, input } = world();

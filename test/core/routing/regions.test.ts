@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   PreferredRegions,
   distanceKm,
+  estimateUnmeasured,
   nearnessOf,
   observeLatency,
   orderRegions,
@@ -20,9 +21,9 @@ const tokyo = { latitude: 35.68, longitude: 139.69 };
 
 const world = (changes: Partial<Region>[] = []): Region[] =>
   [
-    { name: "weur", place: amsterdam, capacity: 1000, inFlight: 0, latencyMs: 0, healthy: true },
-    { name: "enam", place: newYork, capacity: 1000, inFlight: 0, latencyMs: 0, healthy: true },
-    { name: "apac", place: singapore, capacity: 500, inFlight: 0, latencyMs: 0, healthy: true },
+    { name: "weur", place: amsterdam, capacity: 1000, inFlight: 0, latencyMs: 0, leastMs: 0, healthy: true },
+    { name: "enam", place: newYork, capacity: 1000, inFlight: 0, latencyMs: 0, leastMs: 0, healthy: true },
+    { name: "apac", place: singapore, capacity: 500, inFlight: 0, latencyMs: 0, leastMs: 0, healthy: true },
   ].map((region, i) => ({ ...region, ...changes[i] }));
 
 test.each([
@@ -50,7 +51,7 @@ describe("order", () => {
     const order = orderRegions(world(), place, -1, options);
     expect(order.stay[0]).toBe(home);
     expect(order.spillShare).toBe(0);
-    expect([...order.stay].sort()).toEqual([0, 1, 2]);
+    expect(order.stay.toSorted((a, b) => a - b)).toEqual([0, 1, 2]);
   });
 
   test("a client keeps the region it is used to, while that stands and has room", () => {
@@ -87,17 +88,6 @@ describe("overflow", () => {
     expect(order.spill).toEqual([1, 2, 0]);
   });
 
-  test.each([
-    [100, 0],
-    [300, 0],
-    [550, 0.45],
-    [800, 0.9],
-    [8000, 0.9],
-  ])("a home that takes %i ms where the next takes 200 gives %f away, never all", (latencyMs, share) => {
-    const order = orderRegions(world([{ latencyMs }, { latencyMs: 200 }, { latencyMs: 250 }]), london, -1, options);
-    expect(order.spillShare).toBeCloseTo(share, 10);
-  });
-
   test("goes nowhere when nobody has room", () => {
     const order = orderRegions(world([{ inFlight: 950 }, { inFlight: 1000 }, { healthy: false }]), london, -1, options);
     expect(order.spillShare).toBe(0);
@@ -108,6 +98,27 @@ describe("overflow", () => {
     expect(regionOrderFor(order, () => 0.49)).toBe(order.spill);
     expect(regionOrderFor(order, () => 0.51)).toBe(order.stay);
   });
+});
+
+test("an order says what the next best place takes, from experience or from the map", () => {
+  const measured = world([{ latencyMs: 60 }, { latencyMs: 170 }, { latencyMs: 230 }]);
+  expect(orderRegions(measured, london, -1, options).elsewhereMs).toBe(170);
+  const unknown = world([{ latencyMs: 60, leastMs: 60 }]);
+  estimateUnmeasured(unknown, london);
+  // New York is 5,200 km further than Amsterdam: 78 ms more.
+  expect(unknown[1]!.leastMs).toBeCloseTo(60 + (5567 - 357) * 0.015, 0);
+  expect(orderRegions(unknown, london, -1, options).elsewhereMs).toBeCloseTo(138, 0);
+  const alone = world([{}, { healthy: false }, { inFlight: 500 }]);
+  expect(orderRegions(alone, london, -1, options).elsewhereMs).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("the least time follows a region down at once and up slowly", () => {
+  const [region] = world();
+  for (const ms of [100, 100, 60]) observeLatency(region!, ms, options);
+  expect(region!.leastMs).toBeCloseTo(96, 5);
+  for (let second = 0; second < 5; second++) observeLatency(region!, 400, options);
+  expect(region!.latencyMs).toBeGreaterThan(200);
+  expect(region!.leastMs).toBeLessThan(102);
 });
 
 test("latency is an EWMA of .1 whose first sample stands for itself", () => {

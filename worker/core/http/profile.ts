@@ -33,7 +33,7 @@ export function profileRequest(method: string, path: string, fields: ProfileFiel
     method,
     path,
     payloadBytes,
-    complexity: complexity(method, payloadBytes),
+    complexity: complexityOf(method, payloadBytes),
     cacheEligible: method === "GET" && payloadBytes >= 0 && payloadBytes < CACHEABLE_BYTES && !asksFresh(fields),
     securityLevel: securityLevel(path, fields),
   };
@@ -46,7 +46,7 @@ function payloadSize(contentLength: string | null): number {
   return Number.isSafeInteger(size) && size >= 0 ? size : -1;
 }
 
-function complexity(method: string, payloadBytes: number): Complexity {
+export function complexityOf(method: string, payloadBytes: number): Complexity {
   if (payloadBytes > HIGH_BYTES) return "high";
   if (payloadBytes > MEDIUM_BYTES || method === "POST" || method === "PUT" || method === "PATCH") return "medium";
   return "low";

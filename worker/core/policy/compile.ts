@@ -140,8 +140,13 @@ function compileRoute(route: RoutePolicy, id: string, services: ReadonlyMap<stri
     auth: route.auth,
     permissions: route.permissions,
     rateLimit: route.rateLimit,
+    priority: PRIORITIES.indexOf(route.priority),
   };
 }
+
+/** From the least to the most important. */
+const PRIORITIES: readonly RoutePolicy["priority"][] = ["low", "normal", "high", "critical"];
+const NORMAL = PRIORITIES.indexOf("normal");
 
 function serviceNamed(services: ReadonlyMap<string, CompiledService>, name: string): CompiledService {
   const service = services.get(name);
@@ -214,6 +219,7 @@ function compileDirect(
       auth: rules.auth,
       permissions: rules.permissions,
       rateLimit: rules.rateLimit,
+      priority: NORMAL,
     });
   }
   return direct;

@@ -69,6 +69,8 @@ export interface CompiledRoute {
   readonly auth: "none" | "optional" | "required";
   readonly permissions: readonly string[];
   readonly rateLimit: string | undefined;
+  /** Who is let in first and shed last when a limit is reached: the greater, from 0 (low) to 3 (critical). */
+  readonly priority: number;
 }
 
 /** The one header read a matcher may ask for; `Headers` fits. */

@@ -1,6 +1,6 @@
 // Sections that a policy may have already and this build does not act on yet. They validate, and `ready` says what is
 // not done: nothing in a policy is ever silently ignored. Who builds one deletes its line here.
-import type { Policy, ServicePolicy } from "./schema.ts";
+import type { Policy } from "./schema.ts";
 
 export interface PendingSection {
   /** As written in the policy, `services.*` for any service. */
@@ -10,67 +10,9 @@ export interface PendingSection {
 
 type InUse = (policy: Policy) => boolean;
 
-const someService =
-  (uses: (service: ServicePolicy) => boolean): InUse =>
-  (policy) =>
-    Object.values(policy.services).some(uses);
-
 const isSet = (map: Readonly<Record<string, unknown>>): boolean => Object.keys(map).length > 0;
 
-/** Algorithms that look at turns, weights and load alone. */
-const UNSCORED: ReadonlySet<string> = new Set([
-  "round_robin",
-  "weighted_random",
-  "least_connections",
-  "consistent_hash",
-]);
-
 const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
-  {
-    section: "services.*.discovery",
-    reason: "instances are not discovered yet; those listed are used",
-    inUse: someService(({ discovery }) => discovery !== false && discovery.kind !== "static"),
-  },
-  {
-    section: "services.*.healthCheck",
-    reason: "no active checks are made yet",
-    inUse: someService(({ healthCheck }) => healthCheck !== false),
-  },
-  {
-    section: "services.*.routing.algorithm",
-    reason: "scores see only the load and latency of each isolate itself: no health, no reports, nothing learned",
-    inUse: someService(({ routing }) => !UNSCORED.has(routing.algorithm)),
-  },
-  {
-    section: "services.*.routing.affinity",
-    reason: "clients are not kept at one instance yet",
-    inUse: someService(({ routing }) => routing.affinity !== false),
-  },
-  {
-    section: "services.*.breaker",
-    reason: "breakers do not open yet",
-    inUse: someService(({ breaker }) => breaker !== false),
-  },
-  {
-    section: "services.*.attempts",
-    reason: "each request is tried once",
-    inUse: someService(({ attempts }) => attempts !== false && attempts.max > 1),
-  },
-  {
-    section: "services.*.concurrency",
-    reason: "requests at once are not limited yet",
-    inUse: someService(({ concurrency }) => concurrency !== false),
-  },
-  {
-    section: "services.*.fallback",
-    reason: "other services do not stand in yet",
-    inUse: someService(({ fallback }) => fallback.length > 0),
-  },
-  {
-    section: "services.*.loadReport",
-    reason: "load that upstreams report is not read yet",
-    inUse: someService(({ loadReport }) => loadReport !== false),
-  },
   {
     section: "routes[].auth",
     reason: "nobody can be authenticated yet: routes that require it answer 503",

@@ -98,7 +98,7 @@ const instance = v.strictObject({
   metadata: v.optional(metadata, {}),
 });
 
-const service = v.strictObject({
+export const service = v.strictObject({
   instances: v.optional(v.pipe(v.array(instance), v.maxLength(1000)), []),
   discovery: offUnlessGiven(discoveryOptions),
   routing: v.optional(routingOptions, {}),

@@ -101,8 +101,11 @@ export const secret = v.strictObject(
   'must name a secret, as {"secret": "NAME"}, and never hold it',
 );
 
+export type Secret = v.InferOutput<typeof secret>;
+
 /** Header fields a gateway-made call carries: plain, or by a secret's name. */
 export const callHeaders = v.record(headerName, v.union([headerValue, secret]));
+export type CallHeaders = v.InferOutput<typeof callHeaders>;
 
 // --- addresses ---
 

@@ -11,3 +11,6 @@ export const regionObjectName = (region: string): string => `region:${region}`;
 
 /** One `ServiceObject` a service and region. */
 export const serviceObjectName = (service: string, region: string): string => `service:${service}@${region}`;
+
+/** The one `InsightObject`. */
+export const INSIGHT_NAME = "insight";

@@ -1,7 +1,19 @@
 // What the Durable Objects answer to, as types only: objects implement them, platform calls them through its
 // bindings, and neither imports the other. Everything that crosses is plain JSON; policy documents cross as text,
 // so that nobody parses what it only passes on. Times are epoch ms unless the name says otherwise.
-import type { Epochs, InstanceDelta, Reply, Report, Verdict } from "./reports.ts";
+import type {
+  Epochs,
+  FoundInstance,
+  HealthStatus,
+  InstanceDelta,
+  LeaseNews,
+  RegionStanding,
+  Registry,
+  Reply,
+  Report,
+  ServiceHealth,
+  Verdict,
+} from "./reports.ts";
 
 /** One immutable generation of the policy, as stored. Generation 0 is a document put into KV by hand. */
 export interface PolicyDocument {
@@ -18,17 +30,61 @@ export interface News {
   policy?: PolicyDocument;
 }
 
+/** What an isolate that asks is told: control news, and what a report would have been answered. */
+export interface RegionNews extends News {
+  reply: Reply;
+}
+
+/** What a region asks of `ControlObject`, with the newest it has of each. */
+export interface ControlQuestion {
+  /** Policy generation. */
+  policy: number;
+  /** Number of an operation. */
+  operation: number;
+  /** What the region that asks sends to the instances of each region. */
+  load?: RegionLoad;
+}
+
+export interface RegionLoad {
+  region: string;
+  /** Requests in flight, by the region the instances stand in. */
+  inFlight: Record<string, number>;
+}
+
+export interface ControlAnswer extends News {
+  /** Operations above the one named in the question, in their order. */
+  operations: Operation[];
+  /** Requests in flight from all other regions together, by the region the instances stand in. */
+  inFlight: Record<string, number>;
+}
+
+export type OperationCommand = "drain" | "open" | "close" | "reset";
+
+/** What an operator last said of an instance. Numbers only ever rise, so that each is obeyed once. */
+export interface Operation {
+  number: number;
+  service: string;
+  instance: string;
+  command: OperationCommand;
+}
+
 /** What a region saw of one instance since its last batch: counts summed, gauges over all live isolates. */
 export interface MergedDelta extends Omit<InstanceDelta, "vote"> {
   /** Share, 0 to 1, of the service's offered load that comes from isolates whose local breaker is open. */
   openShare: number;
 }
 
-/** Probe leases one isolate asks for and gives back, by instance id. */
-export interface LeaseRequest {
+/** What one isolate says of its probe leases, by instance id. */
+export interface LeaseRequest extends Required<LeaseNews> {
   isolate: string;
-  want: string[];
-  back: string[];
+}
+
+/** What a service's object must know of the policy. */
+export interface ServiceSettings {
+  /** The service's section of the policy, defaults filled, as JSON. */
+  text: string;
+  /** How long a probe may take; its lease lasts a little longer. */
+  probeMs: number;
 }
 
 /** One region's merged reports for one service. */
@@ -39,11 +95,27 @@ export interface ServiceBatch {
   isolates: number;
   instances: Record<string, MergedDelta>;
   leases: LeaseRequest[];
+  /** Where the policy changed, or the region cannot know that the service's object has it. */
+  settings?: ServiceSettings;
+  /** Of this service's instances; those it has obeyed already change nothing. */
+  operations?: Operation[];
+  /** Generation of the discovered instances the region has. */
+  registry: number;
 }
 
-export interface ServiceReply {
+/** What a region is to know of a service. */
+export interface ServiceNews {
+  /** Rises from one to the next: an older one that arrives late is ignored. */
+  at: number;
   /** By instance id; only what is not plainly closed. */
   verdicts: Record<string, Verdict>;
+  /** Absent when nothing is checked. */
+  health?: ServiceHealth;
+  /** Absent when the region has this generation, or nothing was ever found. */
+  registry?: Registry;
+}
+
+export interface ServiceReply extends ServiceNews {
   /** Leases granted: isolate, then instance id, to the epoch ms at which the lease ends. */
   leases: Record<string, Record<string, number>>;
 }
@@ -63,12 +135,49 @@ export interface InstanceReading {
   seenAt: number;
 }
 
+/** As the region's own breaker of an instance stands. */
+export interface BreakerReading {
+  state: Verdict["state"];
+  reason: "consecutive" | "rate" | "slow" | "manual" | "";
+  /** Open: when probes may start, 0 for never. Ramp: when it is over. Else 0. */
+  until: number;
+  /** Probe leases that stand. */
+  probes: number;
+  /** The isolates that hold them. */
+  probing: string[];
+  /** Taken out of service by an operator's `drain`. */
+  drained: boolean;
+}
+
+export interface CheckReading {
+  status: HealthStatus;
+  /** 0 for never. */
+  checkedAt: number;
+  /** Of the newest check; absent where a registry says. */
+  tookMs?: number;
+  /** Why the newest check did not pass. */
+  problem?: string;
+}
+
+export interface DiscoveryReading {
+  kind: string;
+  generation: number;
+  /** When the registry last answered; 0 for never. */
+  answeredAt: number;
+  instances: FoundInstance[];
+  /** Why the newest answer was not taken. */
+  problem?: string;
+}
+
+/** A service as one of its regions knows it; each map by instance id, without those nothing is known of. */
 export interface ServiceReading {
   service: string;
   region: string;
   isolates: number;
   instances: Record<string, InstanceReading>;
-  verdicts: Record<string, Verdict>;
+  breakers: Record<string, BreakerReading>;
+  health: Record<string, CheckReading>;
+  discovery?: DiscoveryReading;
 }
 
 /** Counts since the region's object was first made; they only rise. */
@@ -93,6 +202,28 @@ export interface RegionReading {
   /** Age of the epochs, ms; -1 when `ControlObject` never answered. */
   newsAgeMs: number;
   nextReportMs: number;
+  /** The policy's regions as seen from this one, by name. */
+  regions: Record<string, SeenRegion>;
+}
+
+/** One region as seen from another, or from itself. */
+export interface SeenRegion extends Omit<RegionStanding, "up"> {
+  /** Of them, those from the region that looks. */
+  ownInFlight: number;
+  /** Share of its instances' answers that were good, EWMA (.1); 1 before the first. */
+  goodShare: number;
+  /** Traffic and probes say that it works. */
+  healthy: boolean;
+  endpoint?: EndpointReading;
+}
+
+export interface EndpointReading {
+  up: boolean;
+  /** EWMA (.1) of probes that were answered, ms. */
+  latencyMs: number;
+  checkedAt: number;
+  /** Why the newest probe did not pass. */
+  problem?: string;
 }
 
 /** What the region has counted, for metrics. */
@@ -139,8 +270,15 @@ export interface PutAnswer {
 export interface RegionRpc {
   /** Takes a report once, however often it arrives. */
   report(report: Report): Promise<Reply>;
-  /** Epochs no older than a second while `ControlObject` answers; `known` is the asker's newest generation. */
-  news(region: string, known: number): Promise<News>;
+  /**
+   * Epochs no older than a second while `ControlObject` answers; `known` is the asker's newest policy generation,
+   * `discovered` as in a report.
+   */
+  news(region: string, known: number, discovered?: Record<string, number>): Promise<RegionNews>;
+  /** Asks `ControlObject` at once and passes on what it says; whether it was reached. */
+  attend(region: string): Promise<boolean>;
+  /** A service's object has news that no batch asked for. */
+  hear(service: string, news: ServiceNews): void;
   reading(): RegionReading;
   totals(): RegionTotals;
 }
@@ -153,7 +291,7 @@ export interface ServiceRpc {
 
 /** One for all: policy generations, epochs, audit. */
 export interface ControlRpc {
-  news(known: number): News;
+  news(question: ControlQuestion): ControlAnswer;
   /** The newest generation, or the one asked for, or undefined when it is not kept. */
   policy(generation?: number): PolicyDocument | undefined;
   /** Compare-and-set when `expected` is given: 0 expects that there is none yet. Answers after it is stored. */
@@ -164,6 +302,8 @@ export interface ControlRpc {
   history(before: number, limit: number): GenerationEntry[];
   audit(before: number, limit: number): AuditEntry[];
   record(actor: string, action: string, detail: string): void;
+  /** Stores what an operator says of an instance, and who said it; answers after it is stored. */
+  operate(operation: Omit<Operation, "number">, change: Change): Operation;
   /** Raises an epoch by one and answers with it. */
   raise(epoch: "purge" | "keys" | "chaos", change: Change): number;
 }

@@ -3,7 +3,7 @@
 // however often it arrives; gauges and votes die with the isolate that gave them; every map is bounded.
 import { addDelta, addOutcomes, answers, emptyTally, meanMs, reportInterval, smooth, type Tally } from "./merge.ts";
 import type { LeaseRequest, MergedDelta, Outcomes, RegionTotals, ServiceBatch } from "./objects.ts";
-import type { Report } from "./reports.ts";
+import type { LeaseNews, Report } from "./reports.ts";
 
 const MOST_ISOLATES = 16_384;
 const MOST_INSTANCES = 5_000;
@@ -17,11 +17,16 @@ const RECENT_MS = 10_000;
 interface Isolate {
   sequence: number;
   seenAt: number;
-  /** Requests per second by service, as of the last report. */
-  load: Map<string, number>;
-  /** Requests in flight by `service/instance`, where there are any. */
+  services: Map<string, Offered>;
+}
+
+/** What one isolate offers one service. */
+interface Offered {
+  /** Requests per second, as of the last reports. */
+  load: number;
+  /** Requests in flight by instance, where there are any. */
   inFlight: Map<string, number>;
-  /** `service/instance` of what its local breaker holds open. */
+  /** Instances that its local breaker holds open. */
   open: Set<string>;
 }
 
@@ -70,13 +75,7 @@ export function takeReport(region: RegionState, report: Report, now: number): "t
     return "repeated";
   }
   region.reports.taken++;
-  const isolate = {
-    sequence: report.sequence,
-    seenAt: now,
-    load: new Map(),
-    inFlight: new Map(),
-    open: known?.open ?? new Set<string>(),
-  };
+  const isolate: Isolate = { sequence: report.sequence, seenAt: now, services: new Map() };
   if (known === undefined && region.isolates.size >= MOST_ISOLATES)
     region.isolates.delete(region.isolates.keys().next().value!);
   toYoungest(region, report.isolate, isolate);
@@ -84,12 +83,31 @@ export function takeReport(region: RegionState, report: Report, now: number): "t
   region.requests.failed += report.requests.failed;
   region.requests.refused += report.requests.refused;
   if (isRecent(region, report)) region.beat.requests += report.requests.total;
-  for (const [service, instances] of Object.entries(report.services))
-    takeService(region, isolate, report, service, instances);
-  for (const side of ["want", "back"] as const) {
-    for (const key of report.leases?.[side] ?? []) takeLease(region, report.isolate, side, key);
-  }
+  keepOffers(isolate, known, report);
+  for (const service of Object.keys(report.services))
+    takeService(region, isolate, known?.services.get(service), report, service);
+  if (report.leases !== undefined) takeLeases(region, report.isolate, report.leases);
   return "taken";
+}
+
+/** What stays of an isolate's earlier offers until its report says more of them. */
+function keepOffers(isolate: Isolate, known: Isolate | undefined, report: Report): void {
+  for (const [service, before] of known?.services ?? []) {
+    const load = loadOf(before, 0, report.spanMs);
+    if (load > 0 || before.open.size > 0) {
+      isolate.services.set(service, { load, inFlight: new Map(), open: before.open });
+    }
+  }
+}
+
+/**
+ * Requests a second: a report that covers less than one tells only of its part of it. What is refused because a breaker
+ * is open is offered all the same, though nobody counts it, so while one is the load does not fall.
+ */
+function loadOf({ load, open }: Offered, answered: number, spanMs: number): number {
+  const seen = (answered * 1_000) / Math.max(spanMs, 1_000);
+  const next = seen + load * Math.max(0, 1 - spanMs / 1_000);
+  return open.size > 0 ? Math.max(load, next) : next;
 }
 
 /** Deleting first moves an entry to the end of the map's order. */
@@ -104,13 +122,15 @@ const isRecent = (region: RegionState, report: Report): boolean =>
 function takeService(
   region: RegionState,
   isolate: Isolate,
+  before: Offered | undefined,
   report: Report,
   service: string,
-  instances: Report["services"][string],
 ): void {
+  const instances = report.services[service]!;
   let pending = region.pending.get(service);
   if (pending === undefined) region.pending.set(service, (pending = new Map()));
   const recent = isRecent(region, report);
+  const offered: Offered = { load: before?.load ?? 0, inFlight: new Map(), open: before?.open ?? new Set() };
   let answered = 0;
   for (const [id, delta] of Object.entries(instances)) {
     const key = instanceKey(service, id);
@@ -120,28 +140,52 @@ function takeService(
     if (total !== undefined || region.totals.size < MOST_INSTANCES) {
       region.totals.set(key, addOutcomes(total ?? { ok: 0, failed: 0, limited: 0, slow: 0 }, delta));
     }
-    if (delta.inFlight > 0) isolate.inFlight.set(key, delta.inFlight);
-    if (delta.vote === "open") isolate.open.add(key);
-    if (delta.vote === "closed") isolate.open.delete(key);
+    if (delta.inFlight > 0) offered.inFlight.set(id, delta.inFlight);
+    if (delta.vote === "open") offered.open.add(id);
+    if (delta.vote === "closed") offered.open.delete(id);
     answered += answers(delta);
     if (!recent) continue;
     region.beat.ok += delta.ok;
     region.beat.answered += answers(delta);
     region.beat.timeMs += delta.ewmaMs * answers(delta);
   }
-  isolate.load.set(service, (answered * 1_000) / Math.max(report.spanMs, 1_000));
+  offered.load = loadOf(offered, answered, report.spanMs);
+  isolate.services.set(service, offered);
 }
 
 /** Leases travel as `service/instance`; service names hold no slash. */
-function takeLease(region: RegionState, isolate: string, side: "want" | "back", key: string): void {
-  const slash = key.indexOf("/");
-  if (slash < 1) return;
-  const service = key.slice(0, slash);
-  const requests = region.leases.get(service) ?? [];
-  region.leases.set(service, requests);
-  let request = requests.find((one) => one.isolate === isolate);
-  if (request === undefined) requests.push((request = { isolate, want: [], back: [] }));
-  request[side].push(key.slice(slash + 1));
+function takeLeases(region: RegionState, isolate: string, leases: LeaseNews): void {
+  const of = (key: string): { request: LeaseRequest; instance: string } | undefined => {
+    const slash = key.indexOf("/");
+    if (slash < 1) return undefined;
+    const service = key.slice(0, slash);
+    const requests = region.leases.get(service) ?? [];
+    region.leases.set(service, requests);
+    let request = requests.find((one) => one.isolate === isolate);
+    if (request === undefined) requests.push((request = { isolate, want: [], back: [], passed: [], failed: {} }));
+    return { request, instance: key.slice(slash + 1) };
+  };
+  for (const side of ["want", "back", "passed"] as const) {
+    for (const key of leases[side] ?? []) {
+      const found = of(key);
+      found?.request[side].push(found.instance);
+    }
+  }
+  for (const [key, retryAfterMs] of Object.entries(leases.failed ?? {})) {
+    const found = of(key);
+    if (found !== undefined) found.request.failed[found.instance] = retryAfterMs;
+  }
+}
+
+/** The services whose objects should hear an urgent report at once: of its votes and leases, else all it names. */
+export function urgentServices(report: Report): Set<string> {
+  const services = new Set<string>();
+  for (const [service, instances] of Object.entries(report.services)) {
+    if (Object.values(instances).some(({ vote }) => vote !== undefined)) services.add(service);
+  }
+  const { want = [], back = [], passed = [], failed = {} } = report.leases ?? {};
+  for (const key of [...want, ...back, ...passed, ...Object.keys(failed)]) services.add(key.slice(0, key.indexOf("/")));
+  return services.size > 0 ? services : new Set(Object.keys(report.services));
 }
 
 /**
@@ -151,9 +195,7 @@ function takeLease(region: RegionState, isolate: string, side: "want" | "back", 
 export function beat(region: RegionState, now: number): void {
   for (const [id, isolate] of region.isolates) {
     if (isLive(region, isolate, now)) break;
-    isolate.load.clear();
-    isolate.inFlight.clear();
-    isolate.open.clear();
+    isolate.services.clear();
     if (now - isolate.seenAt > REMEMBER_MS) region.isolates.delete(id);
   }
   region.nextReportMs = reportInterval(liveIsolates(region, now));
@@ -177,54 +219,66 @@ export function liveIsolates(region: RegionState, now: number): number {
   return live;
 }
 
-/** Takes out what waits for the services, one batch each. */
-export function drainBatches(region: RegionState, name: string, now: number): ServiceBatch[] {
-  const isolates = liveIsolates(region, now);
-  const { inFlight, load, openLoad } = gauges(region);
-  const services = new Set([...region.pending.keys(), ...region.leases.keys()]);
-  const batches = [...services].map((service) => {
-    const instances = [...(region.pending.get(service) ?? [])].map(([id, tally]): [string, MergedDelta] => {
-      const key = instanceKey(service, id);
-      const openShare = (openLoad.get(key) ?? 0) / (load.get(service) || 1);
-      const { ok, failed, limited, slow, times } = tally;
-      return [
-        id,
-        { ok, failed, limited, slow, times, ewmaMs: meanMs(tally), inFlight: inFlight.get(key) ?? 0, openShare },
-      ];
-    });
-    return {
-      service,
-      region: name,
-      isolates,
-      instances: Object.fromEntries(instances),
-      leases: region.leases.get(service) ?? [],
-    };
+/** A batch, but for what the region's object adds of its own. */
+export type MergedBatch = Pick<ServiceBatch, "service" | "region" | "isolates" | "instances" | "leases">;
+
+/** Takes out what waits for a service; gauges stand in it also when nothing waits. */
+export function drainBatch(region: RegionState, name: string, service: string, now: number): MergedBatch {
+  const { inFlight, load, openLoad } = gauges(region, service);
+  const instances = [...(region.pending.get(service) ?? [])].map(([id, tally]): [string, MergedDelta] => {
+    const openShare = (openLoad.get(id) ?? 0) / (load || 1);
+    const { ok, failed, limited, slow, times } = tally;
+    const gauged = { ewmaMs: meanMs(tally), inFlight: inFlight.get(id) ?? 0, openShare };
+    return [id, { ok, failed, limited, slow, times, ...gauged }];
   });
-  region.pending = new Map();
-  region.leases = new Map();
-  return batches;
+  const leases = region.leases.get(service) ?? [];
+  region.pending.delete(service);
+  region.leases.delete(service);
+  const isolates = liveIsolates(region, now);
+  return { service, region: name, isolates, instances: Object.fromEntries(instances), leases };
 }
 
-/** Over all live isolates: in flight by instance, load by service, and load of those that hold an instance open. */
-function gauges(region: RegionState): Record<"inFlight" | "load" | "openLoad", Map<string, number>> {
-  const sums = {
-    inFlight: new Map<string, number>(),
-    load: new Map<string, number>(),
-    openLoad: new Map<string, number>(),
-  };
-  const add = (sum: Map<string, number>, key: string, value: number) => sum.set(key, (sum.get(key) ?? 0) + value);
+/** Over all live isolates: load, and by instance in flight and load of those that hold it open. */
+function gauges(
+  region: RegionState,
+  service: string,
+): { load: number; inFlight: Map<string, number>; openLoad: Map<string, number> } {
+  const inFlight = new Map<string, number>();
+  const openLoad = new Map<string, number>();
+  const add = (sum: Map<string, number>, id: string, value: number) => sum.set(id, (sum.get(id) ?? 0) + value);
+  let load = 0;
   for (const isolate of region.isolates.values()) {
-    for (const [key, count] of isolate.inFlight) add(sums.inFlight, key, count);
-    for (const [service, offered] of isolate.load) add(sums.load, service, offered);
-    for (const key of isolate.open) add(sums.openLoad, key, isolate.load.get(key.slice(0, key.indexOf("/"))) ?? 0);
+    const offered = isolate.services.get(service);
+    if (offered === undefined) continue;
+    load += offered.load;
+    for (const [id, count] of offered.inFlight) add(inFlight, id, count);
+    for (const id of offered.open) add(openLoad, id, offered.load);
   }
-  return sums;
+  return { load, inFlight, openLoad };
 }
 
 export function inFlightOf(region: RegionState): number {
   let sum = 0;
-  for (const isolate of region.isolates.values()) for (const one of isolate.inFlight.values()) sum += one;
+  for (const { services } of region.isolates.values())
+    for (const { inFlight } of services.values()) for (const one of inFlight.values()) sum += one;
   return sum;
+}
+
+/** Requests in flight by the region that `regionOf` says an instance stands in; "" counts nowhere. */
+export function inFlightByRegion(
+  region: RegionState,
+  regionOf: (service: string, instance: string) => string,
+): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { services } of region.isolates.values()) {
+    for (const [service, { inFlight }] of services) {
+      for (const [id, count] of inFlight) {
+        const name = regionOf(service, id);
+        if (name !== "") sums.set(name, (sums.get(name) ?? 0) + count);
+      }
+    }
+  }
+  return sums;
 }
 
 /** Sums by service, then instance. */
@@ -257,7 +311,7 @@ export function restoreRegion(checkpoint: RegionCheckpoint, now: number): Region
   const isolates = checkpoint.sequences.map(([id, sequence, seenAt]): [string, Isolate] => [
     id,
     // A stored time may lie ahead of this machine's clock; it must not keep an isolate alive for longer.
-    { sequence, seenAt: Math.min(seenAt, now), load: new Map(), inFlight: new Map(), open: new Set() },
+    { sequence, seenAt: Math.min(seenAt, now), services: new Map() },
   ]);
   return {
     ...emptyRegion(now),

@@ -40,8 +40,48 @@ export interface Report {
   services: Record<string, Record<string, InstanceDelta>>;
   /** Requests since the last report by outcome, for the region's own load and the metrics. */
   requests: { total: number; failed: number; refused: number };
-  /** Probe leases asked for and given back, as `service/instance`. */
-  leases?: { want: string[]; back: string[] };
+  /** Probe leases, as `service/instance`; absent when there is nothing to say of any. */
+  leases?: LeaseNews;
+  /** By service, generation of the discovered instances the isolate holds; what it lacks comes with the reply. */
+  discovered?: Record<string, number>;
+  /** By service, how choices turned out that weighed several ways of looking; only where the policy learns from them. */
+  choices?: Record<string, ChoiceTally>;
+}
+
+/** With which weights `intelligent_adaptive` mixes its ways of looking at an instance (SEEDS P10). */
+export interface Mix {
+  readonly performance: number;
+  readonly load: number;
+  readonly proximity: number;
+  readonly adaptive: number;
+}
+
+/** How the choices turned out that one way of looking agreed with, and those that it opposed. */
+export interface OpinionTally {
+  agreed: number;
+  agreedReward: number;
+  opposed: number;
+  opposedReward: number;
+}
+
+/** How choices turned out, summed; each is worth 0 to 1. */
+export interface ChoiceTally {
+  choices: number;
+  reward: number;
+  rewardSquared: number;
+  experts: Record<keyof Mix, OpinionTally>;
+}
+
+/** What became of an isolate's probe leases since its last report. */
+export interface LeaseNews {
+  /** Asked for. */
+  want: string[];
+  /** Given back: the probe did not happen, or its client left. */
+  back: string[];
+  /** Probes that went well. */
+  passed?: string[];
+  /** Probes that did not, with the Retry-After of a 429 in ms, else 0. */
+  failed?: Record<string, number>;
 }
 
 /** A verdict of the shared breaker on one instance. Times are epoch ms. */
@@ -63,8 +103,55 @@ export interface Epochs {
   chaos: number;
 }
 
+export type HealthStatus = "healthy" | "degraded" | "unhealthy" | "unknown";
+
+/** What active checks, and the registry that instances come from, say of a service's instances. */
+export interface ServiceHealth {
+  /** How long ago the newest answers came, ms. */
+  ageMs: number;
+  /** By instance id; those that are not named are healthy. */
+  except: Record<string, Exclude<HealthStatus, "healthy">>;
+}
+
+/** An instance that discovery found; as the policy would write it, defaults filled. */
+export interface FoundInstance {
+  id: string;
+  url: string;
+  region?: string;
+  weight: number;
+  priority: number;
+  metadata: FoundMetadata;
+}
+
+export interface FoundMetadata {
+  securityLevel?: "low" | "standard" | "high" | "critical";
+  maxPayloadBytes?: number;
+  methods?: string[];
+  supportsComplex?: boolean;
+  labels?: Record<string, string>;
+}
+
+/** Instances a service has beside those its policy lists; never none. */
+export interface Registry {
+  /** Rises with every change of the list. */
+  generation: number;
+  instances: FoundInstance[];
+}
+
+/** A region of the policy as the isolate's own region knows it; instances are counted where the policy says they stand. */
+export interface RegionStanding {
+  /** Requests in flight at the region's instances, from all regions together. */
+  inFlight: number;
+  /** EWMA of the answer times of its instances, as seen from here, ms; 0 when nothing was measured. */
+  latencyMs: number;
+  /** What probes of its endpoint found; absent where there is none, or none was made yet. */
+  up?: boolean;
+}
+
 /** The answer to a report. */
 export interface Reply {
+  /** Rises from reply to reply: one that was overtaken by a later one is old news. */
+  at: number;
   epochs: Epochs;
   /** How old the epochs are, ms. */
   newsAgeMs: number;
@@ -72,6 +159,14 @@ export interface Reply {
   verdicts: Record<string, Record<string, Verdict>>;
   /** Probe leases granted, `service/instance` to the epoch ms at which the lease ends. */
   leases: Record<string, number>;
+  /** By service; only those that are checked. */
+  health: Record<string, ServiceHealth>;
+  /** By service; only where the isolate said that it holds another generation, or none. */
+  instances?: Record<string, Registry>;
+  /** By name; absent where the policy has no regions. */
+  regions?: Record<string, RegionStanding>;
+  /** By service; only where another mix was learned than the policy's own. */
+  mixes?: Record<string, Mix>;
   /** When to report next, ms from now. */
   nextReportMs: number;
 }

@@ -4,7 +4,7 @@
 import { mergeTimes, quantile } from "../stats/sketch.ts";
 import { advance, count, rollingWindow, total, type RollingWindow } from "../stats/window.ts";
 import { answers, smooth } from "./merge.ts";
-import type { InstanceReading, MergedDelta, ServiceBatch } from "./objects.ts";
+import type { BreakerReading, CheckReading, InstanceReading, MergedDelta, ServiceBatch } from "./objects.ts";
 
 const WINDOW_SECONDS = 10;
 const FIELDS = ["ok", "failed", "limited", "slow"] as const;
@@ -99,4 +99,26 @@ export function readInstance(instance: InstanceState, now: number): InstanceRead
     p99Ms: quantile(times, 0.99),
     seenAt: instance.seenAt,
   };
+}
+
+const SHUT: readonly BreakerReading["state"][] = ["closed", "ramp", "half_open", "open"];
+const SICK: readonly CheckReading["status"][] = ["healthy", "unknown", "degraded", "unhealthy"];
+
+/** One answer for several regions: the one that holds it shut most, the longest of them; all their probes. */
+export function worstBreaker(regions: readonly BreakerReading[]): BreakerReading {
+  const none: BreakerReading = { state: "closed", reason: "", until: 0, probes: 0, probing: [], drained: false };
+  const endOf = ({ state, until }: BreakerReading): number => (state === "open" && until === 0 ? Infinity : until);
+  const worst = regions.reduce((a, b) => {
+    const order = SHUT.indexOf(b.state) - SHUT.indexOf(a.state);
+    return order > 0 || (order === 0 && endOf(b) > endOf(a)) ? b : a;
+  }, none);
+  const probing = regions.flatMap((each) => each.probing);
+  return { ...worst, probes: probing.length, probing };
+}
+
+/** The worst that any region's newest checks found; unknown when none has checked. */
+export function worstHealth(regions: readonly CheckReading[]): CheckReading {
+  const checked = regions.filter(({ checkedAt }) => checkedAt > 0);
+  if (checked.length === 0) return { status: "unknown", checkedAt: 0 };
+  return checked.reduce((a, b) => (SICK.indexOf(b.status) > SICK.indexOf(a.status) ? b : a));
 }

@@ -22,6 +22,26 @@ export interface BreakerOptions {
   readonly voteShare: number;
 }
 
+/** `breaker: false`: nothing but an operator shuts it. */
+export const NEVER_OPENS: BreakerOptions = {
+  consecutiveFailures: Number.POSITIVE_INFINITY,
+  minimumRequests: Number.POSITIVE_INFINITY,
+  failureRate: 1,
+  slowMs: Number.POSITIVE_INFINITY,
+  slowRate: 1,
+  windowMs: 10_000,
+  fastWindowMs: 2_000,
+  openMs: 2_000,
+  maxOpenMs: 10_000,
+  jitter: 0.2,
+  localOpenMs: 1_000,
+  halfOpenProbes: 3,
+  successesToClose: 3,
+  rampMs: 0,
+  rampFrom: 1,
+  voteShare: 1,
+};
+
 export type BreakerState = "closed" | "open" | "half_open";
 export type TripReason = "consecutive" | "rate" | "slow";
 export type OpenReason = TripReason | "manual" | "";

@@ -20,7 +20,7 @@ import {
   type OpenReason,
 } from "./breaker.ts";
 import type { Outcome } from "./outcome.ts";
-import { MAX_RETRY_AFTER_MS } from "./retry-after.ts";
+import { MAX_RETRY_AFTER_MS } from "../http/retry-after.ts";
 
 /** A probe that nobody ever reported on is given up after this, so that another may go. */
 export const LOST_PROBE_MS = 60_000;

@@ -19,7 +19,7 @@ import {
   type BreakerOptions,
   type OpenReason,
 } from "./breaker.ts";
-import { MAX_RETRY_AFTER_MS } from "./retry-after.ts";
+import { MAX_RETRY_AFTER_MS } from "../http/retry-after.ts";
 
 export interface SharedOptions extends BreakerOptions {
   /** How long a lease lasts: longer than a probe may take. */

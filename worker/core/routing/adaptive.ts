@@ -9,6 +9,7 @@ import {
   EXPERT_PROXIMITY,
   LEAST_SCORE,
   eligible,
+  meritFor,
   scoreFor,
 } from "./strategy.ts";
 import type { Candidate, ChoiceInput, ChoiceState, Strategy } from "./strategy.ts";
@@ -17,31 +18,38 @@ import type { Candidate, ChoiceInput, ChoiceState, Strategy } from "./strategy.t
 interface Yardstick {
   /** Weight of a candidate in the draw, above 0. */
   share(c: Candidate, input: ChoiceInput): number;
-  /** What one more request there would cost, above 0; `likelyMs` is its answer time, or its rival's when nothing is known. */
-  cost(c: Candidate, likelyMs: number, input: ChoiceInput): number;
+  /** What one more request there would cost, above 0; `takesMs` as `likelyMs` says. */
+  cost(c: Candidate, takesMs: number, input: ChoiceInput): number;
 }
 
 /**
  * Costs closer than this are the same: answer times are noise at a few requests a second, and a winner by noise would take
  * everything from its equals, weights included. The one drawn first has it then, so equals share by weight.
  */
-const SAME_COST = 1.25;
+const SAME_COST = 1.15;
+/**
+ * Added to every time before it is compared: a few milliseconds more or less are the network, a fresh connection, the clock. So
+ * two that answer in five milliseconds and in ten are alike, and two in fifty and in a hundred are not.
+ */
+const NOISE_MS = 15;
+/** Home is left only for somewhere that costs this much less: the estimate of a place nobody asks is the older one. */
+const LEAVES_HOME = 1.15;
+/** Between regions a request in flight counts for less: it is mostly on its way. */
+const IN_FLIGHT_AWAY = 0.5;
 
 /**
- * `peakEwmaMs x (inFlight + 1) / score`. Requests in flight count by weight, relative to the others in play: one that is twice
- * as large is as busy with two as the others with one. With equal weights that is the formula as it stands.
+ * The time it takes, x (in flight + 1) / merit. Merit is the score without its performance factor: time is in the cost already,
+ * and counted twice its noise is, too. Requests in flight count by weight, relative to the others in play: one that is twice
+ * as large is as busy with two as the others with one.
  */
-const LEAVES_HOME = 1.5;
-
 const byExperience: Yardstick = {
   share: (c, input) => c.weight * scoreFor(c, input),
-  cost: (c, likelyMs, input) =>
-    (likelyMs * ((c.inFlight * input.state.meanWeight) / c.weight + 1)) / scoreFor(c, input),
+  cost: (c, takesMs, input) => (takesMs * ((c.inFlight * input.state.meanWeight) / c.weight + 1)) / meritFor(c, input),
 };
 
 const byPerformance: Yardstick = {
   share: (c) => c.weight * Math.max(c.performance, LEAST_SCORE),
-  cost: (c, likelyMs) => (likelyMs * (c.inFlight + 1)) / Math.max(c.performance, LEAST_SCORE),
+  cost: (c, takesMs, input) => takesMs * ((c.inFlight * input.state.meanWeight) / c.weight + 1),
 };
 
 const byLoad: Yardstick = {
@@ -54,7 +62,7 @@ const byPlace: Yardstick = {
   cost: (c) => (c.inFlight + 1) / c.weight,
 };
 
-/** SEEDS P7, the default: score, then two picks; `peakEwmaMs x (inFlight + 1) / score` decides; the best region first. */
+/** SEEDS P7, the default: the score weighs the draw, the cost decides between two; the best region first. */
 export const intelligentAdaptive: Strategy = {
   name: "intelligent_adaptive",
   choose(candidates, input) {
@@ -98,15 +106,17 @@ function inBestRegion(candidates: readonly Candidate[], input: ChoiceInput, yard
 }
 
 /**
- * Home is kept as long as another region could not answer sooner, the way there included. When it might, one drawn there is
+ * Home is kept as long as no other region could answer sooner, the way there included. When one might, a candidate of each is
  * compared with the choice at home: so a region that fills up overflows request by request, and only by as much as it must.
  */
 function orElsewhere(home: number, candidates: readonly Candidate[], input: ChoiceInput): number {
   const { state, regionOrder } = input;
   const a = candidates[home]!;
   if (a.ewmaMs === 0 || a.regionIndex < 0 || state.last.explored) return home;
-  const atHome = byExperience.cost(a, a.ewmaMs, input);
-  if (atHome <= input.elsewhereMs * LEAVES_HOME) return home;
+  const atHome = costAway(a, likelyMs(a, a, input), input) / LEAVES_HOME;
+  if (atHome <= input.elsewhereMs) return home;
+  let least = atHome;
+  let best = home;
   for (let rank = 0; rank < regionOrder.length; rank++) {
     const region = regionOrder[rank]!;
     if (region === a.regionIndex) continue;
@@ -114,13 +124,18 @@ function orElsewhere(home: number, candidates: readonly Candidate[], input: Choi
     if (total === 0) continue;
     const index = draw(state.shares, candidates.length, total, state.evenSecond);
     const b = candidates[index]!;
-    if (atHome <= byExperience.cost(b, b.ewmaMs || a.ewmaMs, input) * LEAVES_HOME) return home;
-    if (b.ramp < 1 && state.evenRamp >= b.ramp) return home;
-    recordOpinions(b, a, input, home);
-    return index;
+    const there = costAway(b, likelyMs(b, a, input), input);
+    if (there < least && (b.ramp >= 1 || state.evenRamp < b.ramp)) {
+      least = there;
+      best = index;
+    }
   }
-  return home;
+  if (best !== home) recordOpinions(candidates[best]!, a, input, home);
+  return best;
 }
+
+const costAway = (c: Candidate, takesMs: number, input: ChoiceInput): number =>
+  (takesMs * (IN_FLIGHT_AWAY * c.inFlight + 1)) / meritFor(c, input);
 
 /** Writes every candidate's share of the draw into `state.shares`, 0 for those out of play, and returns the sum. */
 function weigh(candidates: readonly Candidate[], input: ChoiceInput, yardstick: Yardstick, region: number): number {
@@ -160,11 +175,12 @@ function chooseOfTwo(
 
   const a = candidates[first]!;
   const b = candidates[second]!;
-  const costA = yardstick.cost(a, a.ewmaMs || b.ewmaMs || 1, input);
-  const costB = yardstick.cost(b, b.ewmaMs || a.ewmaMs || 1, input);
+  const costA = yardstick.cost(a, likelyMs(a, b, input), input);
+  const costB = yardstick.cost(b, likelyMs(b, a, input), input);
   let winner = costA > costB * SAME_COST ? second : first;
-  state.last.explored = explores;
-  if (explores) winner = first + second - winner;
+  // There is nothing to learn from one that owes an answer for longer than it usually takes.
+  state.last.explored = explores && !isOverdue(candidates[first + second - winner]!, input);
+  if (state.last.explored) winner = first + second - winner;
   const ramp = candidates[winner]!.ramp;
   if (ramp < 1 && candidates[first + second - winner]!.ramp > ramp && state.evenRamp >= ramp) {
     winner = first + second - winner;
@@ -202,6 +218,18 @@ function draw(shares: Float64Array, length: number, total: number, at: number): 
   }
   return last;
 }
+
+/**
+ * What it takes, or has already taken to answer now: one that owes an answer for longer than usual is as slow as that. Of one
+ * that was never measured it is the rival's time, so that requests in flight decide.
+ */
+function likelyMs(c: Candidate, rival: Candidate, input: ChoiceInput): number {
+  const usually = c.ewmaMs || rival.ewmaMs || 1;
+  const owes = c.owedSince > 0 ? input.now - c.owedSince : 0;
+  return NOISE_MS + (owes > usually ? owes : usually);
+}
+
+const isOverdue = (c: Candidate, input: ChoiceInput): boolean => c.owedSince > 0 && input.now - c.owedSince > c.ewmaMs;
 
 /** One exploring choice in every block of 1/explore choices, at a random place in it: the share is exact, not only on average. */
 function takesExploringTurn(state: ChoiceState, input: ChoiceInput): boolean {

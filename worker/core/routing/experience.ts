@@ -1,38 +1,45 @@
 // What answers teach about an instance, in one isolate: its history for the score, and the time that choice reckons with.
-// That time is a peak-sensitive EWMA plus what failing costs: an instance that fails at once is not quick, and one failure
-// among a thousand answers is not slowness either. Kept beside the candidate by the platform; two steps, `settle` on every
-// answer and `refresh` once a second.
+// One slow answer is an accident, two are news: an answer counts only as far as the one before it agrees. What is slow right
+// now shows in the answers it owes (`adaptive`), and failing costs time: who fails at once is not quick, and who fails once
+// in a thousand is not slow. Little evidence weighs little, old evidence less, and none outlives a breaker that opened.
+// Kept beside the candidate by the platform: `sent` and `settle` with every attempt, `refresh` once a second.
 import { ewma, observe } from "../stats/ewma.ts";
 import type { Ewma } from "../stats/ewma.ts";
-import { history, remember } from "./history.ts";
+import { forgetAll, history, remember } from "./history.ts";
 import type { HistoryOptions } from "./history.ts";
 import { rescore } from "./score.ts";
 import type { Evidence, Mix, ScoreOptions, ScoringOptions } from "./score.ts";
 import type { Candidate } from "./strategy.ts";
 
-/** `limited`: 429. Neither good nor broken, but nobody should go there because it is quick. */
-export type Outcome = "ok" | "failed" | "limited";
+/** `limited`: 429, neither good nor broken. `cancelled`: given up by the client or for a quicker hedge, which blames nobody. */
+export type Outcome = "ok" | "failed" | "limited" | "cancelled";
 
 export interface Experience extends Evidence {
-  /** Answer times, good ones and such as were slow in failing. */
+  /** Mean of the believed answer times. */
   readonly time: Ewma;
+  /** The last answer's time; Infinity before the first. */
+  lastMs: number;
   /** What it would take by all that is known without asking it, ms: its region's least; 0 for what is typical of the service. */
   priorMs: number;
   /** Share of answers that were not good. */
   readonly failing: Ewma;
+  /** It was shut when last looked at. */
+  wasOpen: boolean;
 }
 
 /** What the isolate knows of a service as a whole: the measure for what is slow there. */
 export interface ServiceExperience {
-  /** Time of good answers, all instances together. */
+  /** Believed time of good answers, all instances together. */
   readonly typical: Ewma;
 }
 
-/** For how long an answer counts: its weight falls to 1/e after this. */
+/** For how long a time counts, and a failure: their weights fall to 1/e after this. */
 const MEMORY_MS = 10_000;
-const TIME_MS = 5000;
-const SHRINK = 1;
-const PEAK = 1;
+const FAILING_MS = 5000;
+/** And no more than about so many answers count, however many come: at a hundred a second ten seconds are too long to wait. */
+const MOST_WEIGHT = 8;
+/** Evidence is weighed against that many typical answers: a single one moves the estimate half of the way. */
+const TYPICAL_WEIGHT = 1;
 /** Doubt: this many good answers are believed beforehand, so that one failure is not "always fails". */
 const GOOD_FAITH = 1;
 /** A failure costs as much as an answer this many times the typical one would, or `slowMs` when that is more. */
@@ -41,8 +48,10 @@ const FAILURE_COSTS = 4;
 export function experience(options: HistoryOptions): Experience {
   return {
     time: ewma(),
+    lastMs: Number.POSITIVE_INFINITY,
     priorMs: 0,
     failing: ewma(),
+    wasOpen: false,
     history: history(options),
     load: undefined,
     health: undefined,
@@ -52,7 +61,18 @@ export function experience(options: HistoryOptions): Experience {
 
 export const serviceExperience = (): ServiceExperience => ({ typical: ewma() });
 
-/** One answer, or its absence: `tookMs` until its headers, or until it was given up. */
+/** An attempt leaves for the instance. */
+export function sent(c: Candidate, now: number): void {
+  c.inFlight++;
+  if (c.owed++ === 0) c.owedSince = now;
+}
+
+/** The exchange is over, body included. */
+export function ended(c: Candidate): void {
+  c.inFlight--;
+}
+
+/** Its answer, or its absence: `tookMs` until its headers, or until it was given up. */
 export function settle(
   c: Candidate,
   known: Experience,
@@ -63,17 +83,23 @@ export function settle(
   now: number,
   options: ScoringOptions,
 ): void {
+  c.owed--;
+  if (outcome === "cancelled") {
+    if (c.owed === 0) c.owedSince = 0;
+    return;
+  }
+  c.owedSince = c.owed > 0 ? now : 0;
+  if (c.open) return; // what a shut instance does is its breaker's business
   const ok = outcome === "ok";
   remember(known.history, like, tookMs, ok, now);
-  observe(known.failing, ok ? 0 : 1, now, MEMORY_MS);
-  if (ok) observe(service.typical, tookMs, now, MEMORY_MS);
+  observe(known.failing, ok ? 0 : 1, now, FAILING_MS);
   // A failure may teach that it is slow, never that it is quick.
   if (ok || tookMs > c.ewmaMs) {
-    observe(known.time, tookMs, now, TIME_MS);
-    if (PEAK > 1 && tookMs > known.time.value) {
-      known.time.value += (tookMs - known.time.value) * (PEAK - 1) / (known.time.weight + PEAK - 1);
-      known.time.weight += PEAK - 1;
-    }
+    const believedMs = Math.min(tookMs, known.lastMs);
+    known.lastMs = tookMs;
+    observe(known.time, believedMs, now, MEMORY_MS);
+    known.time.weight = Math.min(known.time.weight, MOST_WEIGHT);
+    if (ok) observe(service.typical, believedMs, now, MEMORY_MS);
   }
   reckon(c, known, service, now, options);
 }
@@ -87,8 +113,18 @@ export function refresh(
   now: number,
   options: ScoreOptions,
 ): void {
+  if (c.open && !known.wasOpen) forget(known);
+  known.wasOpen = c.open;
   reckon(c, known, service, now, options.scoring);
   rescore(c, known, mix, now, options);
+}
+
+/** When it comes back nothing is held against it, and nothing is known of it either: its ramp is caution enough. */
+function forget(known: Experience): void {
+  known.time.weight = 0;
+  known.failing.weight = 0;
+  known.lastMs = Number.POSITIVE_INFINITY;
+  forgetAll(known.history);
 }
 
 function reckon(
@@ -98,11 +134,15 @@ function reckon(
   now: number,
   options: ScoringOptions,
 ): void {
-  const weight = known.failing.weight * Math.exp((known.failing.at - now) / MEMORY_MS);
-  const failing = (known.failing.value * weight) / (weight + GOOD_FAITH);
-  const failureMs = Math.max(options.slowMs, FAILURE_COSTS * service.typical.value);
+  const { time, failing } = known;
   const likelyMs = known.priorMs || service.typical.value;
-  const evidence = known.time.weight * Math.exp((known.time.at - now) / TIME_MS);
-  const timeMs = (known.time.value * evidence + likelyMs * SHRINK) / (evidence + SHRINK);
-  c.ewmaMs = timeMs + failing * failureMs;
+  const weight = weightNow(time, now, MEMORY_MS);
+  const failures = weightNow(failing, now, FAILING_MS);
+  const failingShare = (failing.value * failures) / (failures + GOOD_FAITH);
+  const failureMs = Math.max(options.slowMs, FAILURE_COSTS * service.typical.value);
+  const timeMs = (time.value * weight + likelyMs * TYPICAL_WEIGHT) / (weight + TYPICAL_WEIGHT);
+  c.ewmaMs = timeMs + failingShare * failureMs;
 }
+
+const weightNow = (of: Ewma, now: number, memoryMs: number): number =>
+  of.weight * Math.exp(Math.min(0, of.at - now) / memoryMs);

@@ -1,7 +1,9 @@
 // Health of an instance (SEEDS P5): what checks found, and how much that is worth as it grows old. The state is plain JSON,
 // kept by whoever runs the checks; a check's answer is one step.
 
-export type HealthStatus = "healthy" | "degraded" | "unhealthy" | "unknown";
+import type { HealthStatus } from "../protocol/reports.ts";
+
+export type { HealthStatus };
 
 export interface Health {
   status: HealthStatus;

@@ -54,7 +54,10 @@ export function remember(kept: History, like: number, tookMs: number, ok: boolea
 }
 
 export function forgetWhenIdle(kept: History, now: number): void {
-  if (kept.seenAt === 0 || now - kept.seenAt <= IDLE_FORGETS_MS) return;
+  if (kept.seenAt > 0 && now - kept.seenAt > IDLE_FORGETS_MS) forgetAll(kept);
+}
+
+export function forgetAll(kept: History): void {
   kept.resultsFilled = 0;
   kept.resultAt = 0;
   for (const times of kept.times) {

@@ -3,6 +3,7 @@
 // Every five minutes the mix moves a little towards those that were right. Bounded: a step and a least weight; visible: each
 // change is a record (P11); reversible: a change after which answers got worse is taken back, and so may an operator.
 import { EXPERT_ADAPTIVE, EXPERT_LOAD, EXPERT_PERFORMANCE, EXPERT_PROXIMITY } from "./strategy.ts";
+import type { ChoiceTally, OpinionTally } from "../protocol/reports.ts";
 import type { Mix } from "./score.ts";
 
 export type Expert = keyof Mix;
@@ -15,20 +16,8 @@ const BIT: Readonly<Record<Expert, number>> = {
   adaptive: EXPERT_ADAPTIVE,
 };
 
-interface Opinion {
-  agreed: number;
-  agreedReward: number;
-  opposed: number;
-  opposedReward: number;
-}
-
-/** How choices turned out, summed: what isolates report and `InsightObject` adds up. Plain JSON. */
-export interface Tally {
-  choices: number;
-  reward: number;
-  rewardSquared: number;
-  experts: Record<Expert, Opinion>;
-}
+type Opinion = OpinionTally;
+type Tally = ChoiceTally;
 
 export interface LearnOptions {
   readonly learn: boolean;
@@ -175,6 +164,12 @@ function improve(state: LearnState, sum: Tally, now: number, options: LearnOptio
 export function revert(state: LearnState, id: number, now: number): LearnState {
   const record = state.records.find((each) => each.id === id);
   return record === undefined ? state : revertTo(state, record.before, now);
+}
+
+/** Puts a change into force once more, by an operator who had taken it back; unknown ids change nothing. */
+export function reapply(state: LearnState, id: number, now: number): LearnState {
+  const record = state.records.find((each) => each.id === id);
+  return record === undefined ? state : changed(state, "mix", record.after, 0, 1, now);
 }
 
 function revertTo(state: LearnState, mix: Mix, now: number): LearnState {

@@ -1,11 +1,14 @@
 // How good an instance looks (SEEDS P6): five factors, each 0 to 1, weighed. What nobody reports is left out and the other
 // weights are renormalised. Runs once a second and instance, off the path; choice reads the result from the candidate.
+import type { Mix } from "../protocol/reports.ts";
 import { forgetWhenIdle, knowsClass, successOf, timesOf } from "./history.ts";
 import type { History } from "./history.ts";
 import { healthScore } from "./health.ts";
 import type { Health, HealthScoreOptions } from "./health.ts";
 import { LEAST_SCORE, LIKE_CLASSES } from "./strategy.ts";
 import type { Candidate } from "./strategy.ts";
+
+export type { Mix };
 
 export interface ScoreWeights {
   readonly performance: number;
@@ -30,14 +33,6 @@ export interface ScoringOptions {
   readonly similarShare: number;
   readonly loadWeights: LoadWeights;
   readonly health: HealthScoreOptions;
-}
-
-/** With which weights `intelligent_adaptive` mixes the ways of looking (SEEDS P10). */
-export interface Mix {
-  readonly performance: number;
-  readonly load: number;
-  readonly proximity: number;
-  readonly adaptive: number;
 }
 
 /** What an upstream says of itself, or NaN where it does not: each the used share of what it has, 0 idle and 1 full. */
@@ -180,14 +175,20 @@ const known = (factor: number, weight: number): number => (factor === factor ? w
 
 /** The weighed sum; what was left out has no weight and is not a number, so it is skipped rather than multiplied. */
 export function weigh(factors: Readonly<Factors>, weights: Readonly<Factors>): number {
-  let score = 0;
+  let score = besideBeingQuick(factors, weights);
   if (weights.performance > 0) score += weights.performance * factors.performance;
-  if (weights.load > 0) score += weights.load * factors.load;
-  if (weights.health > 0) score += weights.health * factors.health;
-  if (weights.compatibility > 0) score += weights.compatibility * factors.compatibility;
-  if (weights.successRate > 0) score += weights.successRate * factors.successRate;
   if (weights.proximity > 0) score += weights.proximity * factors.proximity;
   return Math.max(LEAST_SCORE, score);
+}
+
+/** The part of the sum that answer times have no part in: neither the performance factor nor the way there. */
+function besideBeingQuick(factors: Readonly<Factors>, weights: Readonly<Factors>): number {
+  let sum = 0;
+  if (weights.load > 0) sum += weights.load * factors.load;
+  if (weights.health > 0) sum += weights.health * factors.health;
+  if (weights.compatibility > 0) sum += weights.compatibility * factors.compatibility;
+  if (weights.successRate > 0) sum += weights.successRate * factors.successRate;
+  return sum;
 }
 
 export function noFactors(): Factors {
@@ -198,6 +199,18 @@ export function noFactors(): Factors {
 const factorsScratch = noFactors();
 const weightsScratch = noFactors();
 
+/**
+ * Merit is compared, not drawn by: P6's doubt of an instance without results, 0.8, would keep it from ever winning against one
+ * that has some, so what is not known has no part in it.
+ */
+function rateMerit(c: Candidate, evidence: Evidence, factors: Readonly<Factors>, weights: Readonly<Factors>): void {
+  const unknown = evidence.history.resultsFilled === 0 ? weights.successRate : 0;
+  const beside = weights.load + weights.health + weights.compatibility + weights.successRate - unknown;
+  const sum = besideBeingQuick(factors, weights) - unknown * factors.successRate;
+  c.merit = beside > 0 ? Math.max(LEAST_SCORE, sum / beside) : 1;
+  c.compatibilityMerit = beside > 0 ? weights.compatibility / beside : 0;
+}
+
 /** Brings a candidate's cached scores up to date. Once a second at most; about a microsecond a like class seen. */
 export function rescore(c: Candidate, evidence: Evidence, mix: Mix, now: number, options: ScoreOptions): void {
   forgetWhenIdle(evidence.history, now);
@@ -207,6 +220,7 @@ export function rescore(c: Candidate, evidence: Evidence, mix: Mix, now: number,
   c.performance = factors.performance;
   c.load = factors.load === factors.load ? factors.load : 1;
   c.compatibilityWeight = weights.compatibility;
+  rateMerit(c, evidence, factors, weights);
   for (let like = 0; like < LIKE_CLASSES; like++) {
     if (!knowsClass(evidence.history, like)) {
       c.scores[like] = Number.NaN;

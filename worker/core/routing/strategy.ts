@@ -36,22 +36,28 @@ export interface Candidate {
   open: boolean;
   /** Share of its traffic it may take while it recovers or starts, above 0 up to 1. */
   ramp: number;
-  /** Requests of this isolate in flight. */
+  /** Requests of this isolate in flight, their bodies included. */
   inFlight: number;
-  /** Peak-sensitive EWMA of the answer time, ms, with failures counted as slow; 0 when nothing was measured. */
+  /** Those of them that have no answer yet, and since when it has given none, epoch ms; 0 when it owes none. */
+  owed: number;
+  owedSince: number;
+  /** What an answer takes, ms, as `experience` reckons it, failures counted as slow; 0 when nothing was measured. */
   ewmaMs: number;
   /** Overall score (SEEDS P6, mixed as P10 says), above 0 up to 1; refreshed at most once a second. */
   score: number;
   /** The same by like class (`likeClass`); NaN where nothing like it was seen. */
   readonly scores: Float64Array;
+  /** The score without its performance factor, above 0 up to 1: what it is worth beside being quick. */
+  merit: number;
   /** P6 performance factor, above 0 up to 1. */
   performance: number;
   /** P6 load factor, 0 up to 1: 1 is idle. */
   load: number;
   /** How near it stands to this isolate, above 0 up to 1: 1 is the nearest region. */
   nearness: number;
-  /** Share of the score that compatibility makes up; 0 when the policy says nothing about the instance. */
+  /** Share of the score, and of the merit, that compatibility makes up; 0 when the policy says nothing about the instance. */
   compatibilityWeight: number;
+  compatibilityMerit: number;
   /** Position of its region in `ChoiceInput.regionOrder`'s numbering; -1 when the policy names no region for it. */
   regionIndex: number;
 
@@ -183,13 +189,17 @@ export function candidate(options: CandidateOptions): Candidate {
     open: false,
     ramp: 1,
     inFlight: 0,
+    owed: 0,
+    owedSince: 0,
     ewmaMs: 0,
     score: 1,
+    merit: 1,
     scores: new Float64Array(LIKE_CLASSES).fill(Number.NaN),
     performance: 0.7,
     load: 1,
     nearness: 1,
     compatibilityWeight: 0,
+    compatibilityMerit: 0,
     regionIndex: -1,
     turn: Number.NaN,
   };
@@ -275,4 +285,11 @@ export function scoreFor(c: Candidate, input: ChoiceInput): number {
     score -= c.compatibilityWeight * (1 - compatibility(c.demands, input));
   }
   return score > LEAST_SCORE ? score : LEAST_SCORE;
+}
+
+/** `merit`, less what the instance's own limits cost a request like this one. */
+export function meritFor(c: Candidate, input: ChoiceInput): number {
+  if (c.demands === undefined || c.compatibilityMerit === 0) return c.merit;
+  const merit = c.merit - c.compatibilityMerit * (1 - compatibility(c.demands, input));
+  return merit > LEAST_SCORE ? merit : LEAST_SCORE;
 }

@@ -1,0 +1,162 @@
+// The command line of the benchmark. Exit codes: 0 measured; 1 it could not be measured, or what would be measured was
+// not what it should be; 2 wrong arguments. Results go to stdout and to files, progress to stderr.
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { cpuMicros } from "./processes.ts";
+import { profileOf, selfTimes, sourceLines } from "./profile.ts";
+import { Generator, startUpstream } from "./programs.ts";
+import { prove } from "./proof.ts";
+import { runBench } from "./run.ts";
+import type { Settings } from "./run.ts";
+import { scratchFolder, startWorkerd } from "./runtime.ts";
+import { reportSvg } from "./svg.ts";
+import { profileText, reportText } from "./table.ts";
+import { EXCHANGES } from "./traffic.ts";
+import type { Kind } from "./traffic.ts";
+import { sourceOf, WORKERS } from "./workers.ts";
+import type { WorkerName } from "./workers.ts";
+
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  /** Files named in arguments are meant from here. */
+  readonly folder: string;
+}
+
+interface Flags {
+  readonly rounds?: number;
+  readonly seconds?: number;
+  readonly only?: WorkerName[];
+  readonly kinds: Kind[];
+  readonly rate: number;
+  readonly tolerance: number;
+  readonly json?: string;
+  readonly svg?: string;
+  readonly quick?: true;
+  readonly profile?: string | true;
+}
+
+const KINDS = Object.keys(EXCHANGES) as Kind[];
+const PROFILE_ROWS = 40;
+
+const number =
+  (least: number, whole: boolean) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < least || (whole && !Number.isInteger(value))) {
+      throw new InvalidArgumentError(`It must be ${whole ? "a whole number" : "a number"} from ${least} on.`);
+    }
+    return value;
+  };
+
+const namesOf =
+  <T extends string>(known: readonly T[]) =>
+  (text: string): T[] => {
+    const names = text.split(",").map((name) => name.trim());
+    const unknown = names.find((name) => !known.includes(name as T));
+    if (unknown !== undefined) throw new InvalidArgumentError(`There is no ${unknown}: ${known.join(", ")}.`);
+    return [...new Set(names as T[])];
+  };
+
+/** What the flags ask for, defaults filled: the full run takes about four minutes, the quick one 20 seconds. */
+export function settingsOf(flags: Omit<Flags, "json" | "svg" | "profile">): Settings {
+  const quick = flags.quick === true;
+  return {
+    workers: flags.only ?? WORKERS,
+    kinds: flags.kinds,
+    rounds: flags.rounds ?? (quick ? 2 : 6),
+    seconds: flags.seconds ?? (quick ? 1 : 4),
+    rate: flags.rate,
+    tolerance: flags.tolerance,
+    startups: quick ? 0 : 7,
+  };
+}
+
+export async function runBenchCommand(args: readonly string[], terminal: Terminal): Promise<number> {
+  const program = new Command("bench")
+    .description(
+      "Measures the gateway against a bare pass-through, the honest floor and a Worker answering from memory.",
+    )
+    .option("--rounds <n>", "rounds, each holding every Worker once (default 6)", number(1, true))
+    .option("--seconds <s>", "seconds of each Worker's turn (default 4)", number(0.2, false))
+    .option("--only <list>", `Workers, out of ${WORKERS.join(", ")}`, namesOf(WORKERS))
+    .option("--kinds <list>", `requests, out of ${KINDS.join(", ")}`, namesOf(KINDS), ["get-1k"] satisfies Kind[])
+    .option("--rate <n>", "requests per second of the open loop, 0 for none", number(0, false), 100)
+    .option("--tolerance <share>", "share of a processor others may use in a round", number(0, false), 0.1)
+    .option("--json <file>", "write all figures to a file")
+    .option("--svg <file>", "draw them")
+    .option("--quick", "two rounds of one second, no cold starts: to see that it works, not to compare")
+    .option("--profile [file]", "instead: a CPU profile of the gateway (or of --only) under load, and where it went")
+    .addHelpText("after", "\nThe method, and what the figures mean: docs/performance.md")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    });
+  try {
+    program.parse(args, { from: "user" });
+  } catch (error) {
+    // commander throws where it would have exited: 0 for help, 1 for arguments that are wrong.
+    if (!(error instanceof Error) || !("exitCode" in error)) throw error;
+    return error.exitCode === 0 ? 0 : 2;
+  }
+  const flags = program.opts<Flags>();
+  try {
+    await (flags.profile === undefined ? measure(flags, terminal) : profile(flags, flags.profile, terminal));
+    return 0;
+  } catch (error) {
+    terminal.err(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+}
+
+async function measure(flags: Flags, terminal: Terminal): Promise<void> {
+  const report = await runBench(settingsOf(flags), {
+    stage: (text) => terminal.err(text),
+    step: (text) => terminal.err(`  ${text}`),
+  });
+  terminal.out(reportText(report));
+  if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
+  if (flags.svg !== undefined) write(terminal, flags.svg, reportSvg(report));
+}
+
+/** Profiles one Worker: the gateway, or the first of `--only`. */
+async function profile(flags: Flags, file: string | true, terminal: Terminal): Promise<void> {
+  const worker = flags.only?.[0] ?? "gateway";
+  const kind = flags.kinds[0]!;
+  const ms = (flags.seconds ?? 8) * 1000;
+  const scratch = scratchFolder();
+  const upstream = await startUpstream();
+  const generator = new Generator();
+  try {
+    terminal.err(`building and starting ${worker}`);
+    const source = await sourceOf(worker, upstream);
+    const runtime = await startWorkerd(source, scratch, true);
+    try {
+      if (worker === "gateway" || worker === "floor") await prove({ [worker]: runtime.port });
+      const order = { loop: "closed", port: runtime.port, kind } as const;
+      await generator.run({ ...order, ms: 2_000 });
+      terminal.err(`profiling ${kind} for ${ms / 1000} s`);
+      let requests = 0;
+      const before = cpuMicros(runtime.pid);
+      const taken = await profileOf(runtime.inspectorPort!, async () => {
+        ({ requests } = await generator.run({ ...order, ms }));
+      });
+      const after = cpuMicros(runtime.pid);
+      const perRequest = before === undefined || after === undefined ? undefined : (after - before) / requests;
+      terminal.out(profileText(selfTimes(taken, sourceLines(source.script)), perRequest, PROFILE_ROWS));
+      if (file !== true) write(terminal, file, JSON.stringify(taken));
+    } finally {
+      await runtime.stop();
+    }
+  } finally {
+    await Promise.all([generator.stop(), upstream.stop()]);
+  }
+}
+
+function write(terminal: Terminal, file: string, content: string): void {
+  const target = path.resolve(terminal.folder, file);
+  writeFileSync(target, content);
+  terminal.err(`wrote ${target}`);
+}

@@ -1,0 +1,253 @@
+// One run of the benchmark: build, start, prove, warm up, measure in rounds, and say what was found. What is measured
+// and how stands in docs/performance.md.
+import { execFileSync } from "node:child_process";
+import os from "node:os";
+import { root } from "../bundle.ts";
+import type { Load } from "./generator.ts";
+import { cpuMicros, Neighbours, residentBytes } from "./processes.ts";
+import { Generator, startUpstream } from "./programs.ts";
+import type { Upstream } from "./programs.ts";
+import { prove } from "./proof.ts";
+import { orderOf, percentile, summarise, usable } from "./rounds.ts";
+import type { Round, Saturation, Summary } from "./rounds.ts";
+import { pinning, scratchFolder, startWorkerd, workerdVersion } from "./runtime.ts";
+import type { Runtime, WorkerSource } from "./runtime.ts";
+import { bundleSize } from "./size.ts";
+import type { BundleSize } from "./size.ts";
+import { measureStartup } from "./startup.ts";
+import type { Startup } from "./startup.ts";
+import type { Kind } from "./traffic.ts";
+import { sourceOf } from "./workers.ts";
+import type { WorkerName } from "./workers.ts";
+
+export interface Settings {
+  readonly workers: readonly WorkerName[];
+  readonly kinds: readonly Kind[];
+  readonly rounds: number;
+  readonly seconds: number;
+  /** Requests per second of the open loop; 0 for none. */
+  readonly rate: number;
+  /** Share of a processor that others may use before a round is thrown away. */
+  readonly tolerance: number;
+  readonly startups: number;
+}
+
+export interface Memory {
+  readonly idleBytes: number | undefined;
+  readonly afterBytes: number | undefined;
+}
+
+export interface Measured {
+  readonly kind: Kind;
+  readonly summaries: readonly Summary[];
+  readonly roundsUsed: number;
+  readonly roundsDisturbed: number;
+  /** False: the machine never became calm, and the calmest rounds were taken. */
+  readonly calm: boolean;
+  /** Every round as it was measured, in order, used or not. */
+  readonly rounds: readonly Omit<Round, "steady">[];
+}
+
+export interface Report {
+  readonly at: string;
+  readonly commit: string;
+  readonly settings: Settings;
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly measured: readonly Measured[];
+  readonly memory: Readonly<Record<string, Memory>>;
+  /** What the gateway asked of its KV in the whole run. */
+  readonly kvReads: number | undefined;
+  readonly gatewayRequests: number;
+  readonly startup: Startup | undefined;
+  readonly size: BundleSize | undefined;
+}
+
+/** What a run says while it goes on. */
+export interface Progress {
+  stage(text: string): void;
+  step(text: string): void;
+}
+
+const WARM_UP_MS = 2_000;
+
+/** Runs everything; what it started is gone when it returns or throws. */
+export async function runBench(settings: Settings, progress: Progress): Promise<Report> {
+  const scratch = scratchFolder();
+  const upstream = await startUpstream();
+  const generator = new Generator();
+  const runtimes: Runtime[] = [];
+  try {
+    progress.stage(`building ${settings.workers.join(", ")}`);
+    const sources = new Map<WorkerName, WorkerSource>();
+    for (const name of settings.workers) sources.set(name, await sourceOf(name, upstream));
+    const startup = await startupOf(sources.get("gateway"), upstream, settings, scratch, progress);
+
+    progress.stage(`starting workerd ${workerdVersion}, ${pinning}`);
+    for (const name of settings.workers) runtimes.push(await startWorkerd(sources.get(name)!, scratch));
+    const portOf = (name: WorkerName) => runtimes.find((runtime) => runtime.name === name)?.port;
+    const [floor, gateway] = [portOf("floor"), portOf("gateway")];
+    await prove({ ...(floor === undefined ? {} : { floor }), ...(gateway === undefined ? {} : { gateway }) });
+
+    const bench = new Bench(settings, upstream, generator, runtimes, progress);
+    const idle = bench.memory();
+    const measured: Measured[] = [];
+    for (const kind of settings.kinds) measured.push(await bench.measure(kind));
+    const after = bench.memory();
+    return {
+      at: new Date().toISOString(),
+      commit: commit(),
+      settings,
+      machine: machine(),
+      measured,
+      memory: Object.fromEntries(
+        runtimes.map(({ name }) => [name, { idleBytes: idle.get(name), afterBytes: after.get(name) }]),
+      ),
+      kvReads: await kvReads(runtimes),
+      gatewayRequests: bench.gatewayRequests,
+      startup,
+      size: sources.has("gateway") ? bundleSize(sources.get("gateway")!.script) : undefined,
+    };
+  } finally {
+    await Promise.all([...runtimes.map((runtime) => runtime.stop()), generator.stop(), upstream.stop()]);
+  }
+}
+
+async function startupOf(
+  gateway: WorkerSource | undefined,
+  upstream: Upstream,
+  { startups }: Settings,
+  scratch: string,
+  progress: Progress,
+): Promise<Startup | undefined> {
+  if (gateway === undefined || startups === 0) return undefined;
+  progress.stage(`starting the gateway cold, ${startups} times`);
+  return measureStartup(gateway, await sourceOf("empty", upstream), startups, scratch);
+}
+
+class Bench {
+  readonly #settings: Settings;
+  readonly #generator: Generator;
+  readonly #runtimes: readonly Runtime[];
+  readonly #progress: Progress;
+  readonly #neighbours: Neighbours;
+  gatewayRequests = 0;
+
+  constructor(
+    settings: Settings,
+    upstream: Upstream,
+    generator: Generator,
+    runtimes: readonly Runtime[],
+    progress: Progress,
+  ) {
+    this.#settings = settings;
+    this.#generator = generator;
+    this.#runtimes = runtimes;
+    this.#progress = progress;
+    this.#neighbours = new Neighbours([upstream.pid, generator.pid, ...runtimes.map(({ pid }) => pid)]);
+  }
+
+  memory(): Map<string, number | undefined> {
+    return new Map(this.#runtimes.map(({ name, pid }) => [name, residentBytes(pid)]));
+  }
+
+  async measure(kind: Kind): Promise<Measured> {
+    const { rounds: wanted, tolerance } = this.#settings;
+    this.#progress.stage(`${kind}: warming up`);
+    for (const runtime of this.#runtimes) await this.#load(runtime, { loop: "closed", kind, ms: WARM_UP_MS });
+
+    const rounds: Round[] = [];
+    let calm = 0;
+    // A round that others disturbed is measured again, as often as there are rounds at most.
+    for (let turn = 0; calm < wanted && turn < 2 * wanted; turn++) {
+      const round = await this.#round(kind, turn);
+      rounds.push(round);
+      const disturbed = round.disturbance > tolerance;
+      if (!disturbed) calm++;
+      const busy = disturbed ? ` (disturbed: others used ${Math.round(round.disturbance * 100)} % of a processor)` : "";
+      this.#progress.step(`${kind}: round ${turn + 1}, ${calm} of ${wanted} undisturbed${busy}`);
+    }
+    const used = usable(rounds, wanted, tolerance);
+    const names = this.#runtimes.map(({ name }) => name);
+    return {
+      kind,
+      summaries: summarise(used.rounds, names, ["bare", "floor", "map"]),
+      roundsUsed: used.rounds.length,
+      roundsDisturbed: rounds.length - calm,
+      calm: used.calm,
+      rounds: rounds.map(({ saturation, disturbance }) => ({ saturation, disturbance })),
+    };
+  }
+
+  async #round(kind: Kind, turn: number): Promise<Round> {
+    const { seconds, rate } = this.#settings;
+    const saturation: Record<string, Saturation> = {};
+    const steady: Record<string, Float64Array> = {};
+    let disturbance = 0;
+    const watched = async (runtime: Runtime, order: LoadOrder): Promise<Load> => {
+      this.#neighbours.begin();
+      const load = await this.#load(runtime, order);
+      disturbance = Math.max(disturbance, this.#neighbours.share());
+      return load;
+    };
+    for (const runtime of orderOf(this.#runtimes, turn)) {
+      const before = cpuMicros(runtime.pid);
+      const load = await watched(runtime, { loop: "closed", kind, ms: seconds * 1000 });
+      const after = cpuMicros(runtime.pid);
+      saturation[runtime.name] = {
+        perSecond: (load.requests / load.elapsedMs) * 1000,
+        cpuMicros: before === undefined || after === undefined ? undefined : (after - before) / load.requests,
+        p50Ms: percentile(load.latenciesMs, 0.5),
+        p99Ms: percentile(load.latenciesMs, 0.99),
+      };
+    }
+    if (rate > 0) {
+      for (const runtime of orderOf(this.#runtimes, turn)) {
+        const load = await watched(runtime, { loop: "open", kind, ms: seconds * 1000, perSecond: rate });
+        steady[runtime.name] = load.latenciesMs;
+      }
+    }
+    return { saturation, steady, disturbance };
+  }
+
+  async #load(runtime: Runtime, order: LoadOrder): Promise<Load> {
+    const load = await this.#generator.run({ ...order, port: runtime.port });
+    if (runtime.name === "gateway") this.gatewayRequests += load.requests;
+    return load;
+  }
+}
+
+type LoadOrder =
+  | { readonly loop: "closed"; readonly kind: Kind; readonly ms: number }
+  | { readonly loop: "open"; readonly kind: Kind; readonly ms: number; readonly perSecond: number };
+
+async function kvReads(runtimes: readonly Runtime[]): Promise<number | undefined> {
+  const port = runtimes.find(({ kvPort }) => kvPort !== undefined)?.kvPort;
+  if (port === undefined) return undefined;
+  const counts = (await (await fetch(`http://127.0.0.1:${port}/__counts`)).json()) as { reads: number };
+  return counts.reads;
+}
+
+function machine(): Readonly<Record<string, string | number>> {
+  const processors = os.cpus();
+  return {
+    processor: processors[0]?.model ?? "unknown",
+    processors: processors.length,
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    node: process.version,
+    workerd: workerdVersion,
+    pinning,
+    upstream: "scripts/bench/upstream.ts (node:net)",
+  };
+}
+
+/** The commit that was measured, marked when the checkout differs from it. */
+function commit(): string {
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: "pipe" }).trim();
+  try {
+    const changed = git("status", "--porcelain", "--", "worker", "durable-objects", "scripts/bench") !== "";
+    return git("rev-parse", "--short", "HEAD") + (changed ? " with changes" : "");
+  } catch {
+    return "unknown";
+  }
+}

@@ -1,0 +1,41 @@
+// A9: Durable Objects that never answer cost a bounded wait and nothing else: the isolate decides alone.
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { count, guarded, inSequence } from "../support/breaker.ts";
+import { get } from "../support/client.ts";
+import type { Answer } from "../support/client.ts";
+import { startRig } from "../support/rig.ts";
+import type { Rig } from "../support/rig.ts";
+import { startUpstream } from "../support/upstream.ts";
+import type { Upstream } from "../support/upstream.ts";
+
+const AT_ONCE = 10;
+
+let upstream: Upstream;
+let rig: Rig;
+
+beforeAll(async () => {
+  upstream = await startUpstream({ body: "ok" });
+  rig = await startRig({ policy: guarded(upstream), faulty: "hang", readyWithinMs: 20_000 });
+});
+afterAll(async () => {
+  await rig?.close();
+  await upstream?.close();
+});
+
+it("A9: 500 of 500 are answered by the upstream, and hardly any waits", async () => {
+  const answers: Answer[] = [];
+  for (let sent = 0; sent < 500; sent += AT_ONCE) {
+    answers.push(...(await Promise.all(Array.from({ length: AT_ONCE }, () => get(rig.g1)))));
+  }
+  expect(count(answers, 200)).toBe(500);
+  const waits = answers.filter(({ headMs }) => headMs >= 50).length;
+  expect(waits).toBeLessThanOrEqual(40);
+});
+
+it("A9: the local breaker trips at five all the same", async () => {
+  upstream.clear();
+  upstream.play((exchange) => exchange.reset());
+  const answers = await inSequence(rig.g1, 20);
+  expect(answers.map(({ status }) => status)).toEqual([...Array(5).fill(502), ...Array(15).fill(503)]);
+  expect(upstream.count).toBe(5);
+});

@@ -1,0 +1,32 @@
+// What `InsightObject` has changed because it should help, and the operator's last word on it. A word is written down
+// before it is carried out; every region that can be reached obeys at once, the others within seconds.
+import type { Asked } from "./context.ts";
+import { refusal, unavailable } from "./refuse.ts";
+import { tellRegions } from "./state.ts";
+
+const ACTOR = "admin token";
+
+export async function getSuggestions(c: Asked): Promise<Response> {
+  const reading = await c.get("isolate").objects.askInsight((insight) => insight.reading());
+  if (!reading.ok) return unavailable(c);
+  const { suggestions, learning } = reading.value;
+  return c.json({ items: suggestions, learning });
+}
+
+/** `POST suggestions/{id}:apply`, `:rollback`. */
+export async function decideSuggestion(c: Asked): Promise<Response> {
+  const { objects } = c.get("isolate");
+  const action = c.req.param("action") ?? "";
+  const colon = action.lastIndexOf(":");
+  const [id, decision] = [action.slice(0, colon), action.slice(colon + 1)];
+  if (colon < 1 || (decision !== "apply" && decision !== "rollback")) return refusal(c, { code: "not_found" });
+  const reading = await objects.askInsight((insight) => insight.reading());
+  if (!reading.ok) return unavailable(c);
+  if (!reading.value.suggestions.some((each) => each.id === id)) return refusal(c, { code: "not_found" });
+  const written = await objects.askControl((control) => control.record(ACTOR, `suggestion.${decision}`, id));
+  if (!written.ok) return unavailable(c);
+  const decided = await objects.askInsight((insight) => insight.decide(id, decision));
+  if (!decided.ok) return unavailable(c);
+  if (decided.value === undefined) return refusal(c, { code: "not_found" });
+  return c.json({ ...decided.value, heard: await tellRegions(c) });
+}

@@ -1,0 +1,206 @@
+// One request as the attempt driver sees it: what goes to an instance, and whether it may go twice. Fields of the hop are
+// dropped before ours are added, redirects are the client's to follow.
+//
+// A body streams, unless it is short or may be needed again: then it is read before anything is sent. Short ones for the
+// sake of blame: the runtime does not tell an upload that its client broke off from an upstream that hung up, and nobody
+// may open a breaker by breaking off uploads. What is lost while its body streams is therefore held against nobody.
+import type { HeaderEdits } from "../core/policy/compiled.ts";
+import { cdnLoop, forwarded, via } from "../core/http/forwarding.ts";
+import { contentLength } from "../core/http/limits.ts";
+import { forwardPath } from "../core/http/path.ts";
+import type { Refusal } from "../core/http/problem.ts";
+import { complexityOf } from "../core/http/profile.ts";
+import { dropFields } from "../core/http/request-fields.ts";
+import { isRepeatable } from "../core/resilience/attempts.ts";
+import { affinityCookie, affinityOf } from "../core/routing/affinity.ts";
+import { COMPLEXITY, SECURITY } from "../core/routing/demands.ts";
+import { likeClass, methodBit } from "../core/routing/strategy.ts";
+import { hash32 } from "../core/stats/hash.ts";
+import { holdBody, limitBody, TOO_LARGE } from "../platform/bodies.ts";
+import type { Exchange } from "../platform/exchange.ts";
+import type { InstanceState } from "../platform/instances.ts";
+import type { Background } from "../platform/news.ts";
+import { waitAtMost } from "../platform/offpath.ts";
+import type { ServiceState } from "../platform/services.ts";
+import { send, type NoAnswer } from "../platform/upstream.ts";
+import type { Walk } from "./walk.ts";
+
+/** A body of at most this length is read before it is sent on. */
+const SHORT_BYTES = 64 * 1024;
+
+/** One request on its way to an instance, as the attempt driver sees it. */
+export class Forwarding implements Exchange<Response> {
+  readonly deadlineAt: number;
+  readonly headersMs: number;
+  readonly background: Background;
+  readonly priority: number;
+  repeatable: boolean;
+  streams: boolean;
+  /** `hold` comes before anything is sent. */
+  readonly mustHold: boolean;
+  #walk: Walk;
+  #body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null;
+  #begun: readonly Uint8Array[] = [];
+  /** A GET or HEAD with a body: only the request itself can carry it. */
+  #carries: boolean;
+  /** `likeClass` of the request, and the hash of what binds its client. */
+  #like: number;
+  #affinity: number | undefined = undefined;
+
+  constructor(walk: Walk) {
+    const { request, fields, ctx } = walk;
+    const { timeouts, priority } = walk.route!;
+    const { method, headers, body } = request;
+    const { attempts, bufferBytes } = walk.service!;
+    this.#walk = walk;
+    this.#body = body;
+    this.background = ctx;
+    this.priority = priority;
+    this.headersMs = timeouts.headersMs;
+    this.deadlineAt = walk.arrivedAt + timeouts.attemptsMs;
+    // -1: it does not say.
+    const length = body === null ? 0 : (contentLength(fields.contentLength) ?? -1);
+    this.#like = likeClass(methodBit(method), COMPLEXITY[complexityOf(method, length)]);
+    this.#carries = body !== null && (method === "GET" || method === "HEAD");
+    // A second try of an upgrade would be a second connection to talk on.
+    const again = attempts.max > 1 && fields.upgrade === undefined && !this.#carries && length <= bufferBytes;
+    this.repeatable = again && isRepeatable(method, headers.has("idempotency-key"), true);
+    const isShort = length >= 0 && length <= SHORT_BYTES;
+    this.mustHold = body !== null && !this.#carries && (isShort || this.repeatable);
+    this.streams = body !== null && !this.mustHold;
+  }
+
+  get client(): AbortSignal {
+    return this.#walk.request.signal;
+  }
+
+  /** Reads the body, as far as it is short; a long one goes on from there, and can be sent once. */
+  async hold(): Promise<Refusal | undefined> {
+    const { route, fields } = this.#walk;
+    const { bufferBytes } = this.#walk.service!;
+    const body = this.#body as ReadableStream<Uint8Array>;
+    const most = fields.contentLength === undefined ? Math.min(bufferBytes, route!.maxBodyBytes) : Infinity;
+    const holding = holdBody(body, most);
+    if ((await waitAtMost(holding, this.deadlineAt - Date.now())) === "late") return { code: "upstream_timeout" };
+    try {
+      const held = await holding;
+      if (held.whole) this.#body = held.bytes;
+      else {
+        this.#begun = held.begun;
+        this.repeatable = false;
+        this.streams = true;
+      }
+      return undefined;
+    } catch {
+      // The client broke off.
+      return { code: "bad_request" };
+    }
+  }
+
+  describe(service: ServiceState): number {
+    const { input, compiled } = service;
+    const walk = this.#walk;
+    const { routing } = compiled.options;
+    input.like = this.#like;
+    input.affinityHash = routing.affinity === false ? -1 : (this.#affinity ??= bind(walk, service));
+    if (service.demanding) {
+      const { method, payloadBytes, securityLevel, complexity } = walk.profile;
+      input.method = methodBit(method);
+      input.payloadBytes = Math.max(0, payloadBytes);
+      input.security = SECURITY[securityLevel];
+      input.complexity = COMPLEXITY[complexity];
+    }
+    service.places?.order(input, walk.place, Date.now(), routing.regions);
+    return this.#like;
+  }
+
+  send(
+    to: InstanceState,
+    deadlineMs: number,
+    abort: AbortController | undefined,
+  ): Promise<Response | NoAnswer | Refusal> {
+    const body = this.#body;
+    if (!(body instanceof ReadableStream) || !this.#counts) return this.#send(to, deadlineMs, body, abort?.signal);
+    // Nobody could count it: without a length it is as good as too large.
+    if (this.#carries) return Promise.resolve({ code: "body_too_large" });
+    return this.#sendCounted(to, deadlineMs, body, abort ?? new AbortController());
+  }
+
+  /** A declared length was looked at by `limit`; one that is not declared shows itself on the way. */
+  get #counts(): boolean {
+    const walk = this.#walk;
+    return this.#begun.length > 0 || (walk.route!.maxBodyBytes !== Infinity && walk.fields.contentLength === undefined);
+  }
+
+  async #sendCounted(
+    to: InstanceState,
+    deadlineMs: number,
+    body: ReadableStream,
+    abort: AbortController,
+  ): Promise<Response | NoAnswer | Refusal> {
+    const { ctx, route } = this.#walk;
+    const { readable, done } = limitBody(body, this.#begun, route!.maxBodyBytes, abort);
+    ctx.waitUntil(done);
+    const answer = await this.#send(to, deadlineMs, readable, abort.signal);
+    return typeof answer === "string" && abort.signal.reason === TOO_LARGE ? { code: "body_too_large" } : answer;
+  }
+
+  #send(
+    to: InstanceState,
+    deadlineMs: number,
+    body: ReadableStream | Uint8Array<ArrayBuffer> | null,
+    signal: AbortSignal | undefined,
+  ): Promise<Response | NoAnswer> {
+    const walk = this.#walk;
+    const { method } = walk.request;
+    const { onEdge } = walk.gateway;
+    const carrier = this.#carries ? walk.request : undefined;
+    const headers = requestHeaders(walk);
+    return send(urlAt(walk, to), { method, headers, body, carrier, signal, onEdge }, deadlineMs);
+  }
+}
+
+/** What keeps this client with an instance, as a hash; a client that has nothing yet is given a token to keep. */
+function bind(walk: Walk, service: ServiceState): number {
+  const { affinity } = service.compiled.options.routing;
+  if (affinity === false) return -1;
+  const bound = affinityOf(affinity, walk.request.headers, walk.address);
+  if (bound >= 0 || affinity.by !== "cookie") return bound;
+  const token = crypto.randomUUID();
+  walk.affinityCookie = affinityCookie(affinity, token, walk.scheme === "https");
+  return hash32(token);
+}
+
+/** `scheme://authority`, the instance's base path, the received path less the route's prefix, the received query. */
+function urlAt(walk: Walk, instance: InstanceState): string {
+  const { stripPrefix, addPrefix } = walk.route!;
+  const { origin, basePath } = instance.compiled;
+  const path = forwardPath(walk.path, walk.canonicalPath, stripPrefix, addPrefix);
+  return origin + basePath + path + walk.query;
+}
+
+function requestHeaders(walk: Walk): Headers {
+  const { fields, address, authority, scheme, correlationId } = walk;
+  const headers = new Headers(walk.request.headers);
+  dropFields(headers, fields.drop);
+  // RFC 9110 §7.8: the one upgrade the runtime can carry; it writes Connection itself.
+  if (fields.upgrade !== undefined && fields.upgrade.toLowerCase() === "websocket") headers.set("upgrade", "websocket");
+  if (address !== "") headers.set("x-forwarded-for", address);
+  headers.set("x-forwarded-host", authority);
+  headers.set("x-forwarded-proto", scheme);
+  headers.set("forwarded", forwarded(address, authority, scheme));
+  headers.set("via", via(fields.via));
+  headers.set("cdn-loop", cdnLoop(fields.cdnLoop));
+  headers.set("traceparent", walk.traceparent);
+  headers.set("x-proxy-correlation-id", correlationId);
+  headers.set("x-proxy-request-id", correlationId);
+  const edits = walk.route!.requestHeaders;
+  if (edits !== undefined) applyEdits(headers, edits);
+  return headers;
+}
+
+export function applyEdits(headers: Headers, edits: HeaderEdits): void {
+  for (const name of edits.remove) headers.delete(name);
+  for (const [name, value] of edits.set) headers.set(name, value);
+  for (const [name, value] of edits.add) headers.append(name, value);
+}
