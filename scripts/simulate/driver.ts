@@ -14,7 +14,7 @@ import type { Measure } from "./measure.ts";
 import type { Ending, Request, World } from "./world.ts";
 
 /** The policy's defaults. */
-export const ATTEMPTS: AttemptOptions = {
+const ATTEMPTS: AttemptOptions = {
   max: 3,
   retryBudget: 0.2,
   retryFloor: 3,

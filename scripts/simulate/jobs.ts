@@ -18,6 +18,7 @@ export async function runJobs(jobs: readonly Job[], threads: number, done: (one:
             const next = (): void => {
               const job = waiting.shift();
               if (job === undefined) resolve();
+              // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
               else worker.postMessage(job);
             };
             worker.on("message", (one: Done) => {

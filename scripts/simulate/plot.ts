@@ -55,7 +55,7 @@ export function comparisonPlot(rows: readonly Row[]): string {
       (width - left - right);
   const top = 56;
   const bottom = top + names.length * rowHeight;
-  const title = "p99 relative to the best rival of the scenario (1 is the best rival; failed requests count 10 s)";
+  const title = "p99 against the best rival of each scenario: 1 is the best rival, lower is better";
   const content = [textAt(16, 24, title, 'class="title"')];
   for (const ratio of [0.5, 1, 2, 4, 8, 16]) {
     content.push(lineAt(x(ratio), top - 8, x(ratio), bottom));
@@ -80,7 +80,7 @@ export function comparisonPlot(rows: readonly Row[]): string {
     `<circle class="sluice" cx="${left + 6}" cy="${bottom + 20}" r="6"/>`,
     textAt(left + 18, bottom + 24, "Sluice"),
     `<circle class="rival" cx="${left + 86}" cy="${bottom + 20}" r="4.5"/>`,
-    textAt(left + 98, bottom + 24, "the rivals (hover for names)"),
+    textAt(left + 98, bottom + 24, "the rivals; a request that fails counts 10 s"),
   );
   return svg(title, width, bottom + 40, content);
 }
@@ -118,7 +118,7 @@ export function timePlot(rows: readonly Row[], scenarioName: string, series: Ser
   for (let second = 0; second <= scenario.seconds; second += 10) {
     content.push(textAt(x(second), top + height + 18, String(second), 'text-anchor="middle" class="note"'));
   }
-  content.push(textAt(width - right, top + height + 18, "s", 'class="note"'));
+  content.push(textAt(width - right + 14, top + height + 18, "seconds", 'class="note"'));
   const sorted = [...lines].sort((a, b) => Number(a.contestant === SLUICE.name) - Number(b.contestant === SLUICE.name));
   for (const { contestant, values } of sorted) {
     const points = values.map((value, second) => `${second === 0 ? "M" : "L"}${at(x(second + 0.5))} ${at(y(value))}`);

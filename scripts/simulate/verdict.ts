@@ -11,7 +11,7 @@ const TOLERANCE = 0.05;
 const SAME_SHARE = 0.0001;
 const MOST_SPOILT = 1300;
 const MOST_RECOVERY_SECONDS = 10;
-export const SINGLE_OUTAGE = "single outage";
+const SINGLE_OUTAGE = "single outage";
 
 type Figure = Exclude<keyof Result, "failedBySecond" | "faultyBySecond">;
 

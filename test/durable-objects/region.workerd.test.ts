@@ -325,7 +325,7 @@ it("hands each service its section of the policy once, and again when it changed
     ok = true;
     await second();
     await second();
-    expect(told.toSorted()).toEqual([
+    expect(told.toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([
       ["orders", 5, 30_000],
       ["users", 1, 45_000],
     ]);

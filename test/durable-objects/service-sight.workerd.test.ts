@@ -33,9 +33,9 @@ beforeEach(() => {
   asked.length = 0;
   answers = () => new Response("ok");
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init = {}) => {
-    const url = String(input);
-    asked.push({ url, init: init as RequestInit });
-    return answers(url, init as RequestInit);
+    const url = input instanceof Request ? input.url : input.toString();
+    asked.push({ url, init });
+    return answers(url, init);
   });
 });
 afterEach(async () => {
@@ -49,9 +49,9 @@ interface Stand {
   state: DurableObjectState;
   /** What the region was told without asking. */
   told: ServiceNews[];
-  merge(more?: Partial<ServiceBatch>): ReturnType<ServiceObject["merge"]>;
+  readonly merge: (more?: Partial<ServiceBatch>) => ReturnType<ServiceObject["merge"]>;
   /** Its alarms, each when it is due, until somebody was asked and everything that set off is over. */
-  ring(): Promise<void>;
+  readonly ring: () => Promise<void>;
 }
 
 async function stand(

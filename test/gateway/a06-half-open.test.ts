@@ -35,11 +35,11 @@ it("A6: 150 at once after the open time: at most three in flight, the others ref
   for (const answer of refused) expectProblem(answer, 503);
 
   // Until it is closed or ramps, every request is a chance for one more probe, and no more than that.
-  let ramps = false;
-  const closing = untilBreaker(rig, "ramp", 10_000).then(() => (ramps = true));
-  while (!ramps) {
+  const seen = { ramp: false };
+  const closing = untilBreaker(rig, "ramp", 10_000).then(() => (seen.ramp = true));
+  while (!seen.ramp) {
     await Promise.all(rig.origins.map((origin) => atRate(origin, 20, 0.25)));
-    if (!ramps) expect(upstream.maxInFlight).toBeLessThanOrEqual(3);
+    if (!seen.ramp) expect(upstream.maxInFlight).toBeLessThanOrEqual(3);
   }
   await closing;
   await sleep(Math.max(0, healthyMs + 8_000 - performance.now()));

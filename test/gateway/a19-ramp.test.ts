@@ -27,9 +27,9 @@ afterAll(async () => {
 it("A19: at most 20 % in the first second, at least 40 % by the seventh, no step over 20 points", async () => {
   returning.play((exchange) => exchange.reset());
   // Choice avoids it after its first failures, so that it takes a while until there are enough to open the breaker.
-  let open = false;
-  const opened = untilBreaker(rig, "open", 20_000, "web-2").then(() => (open = true));
-  while (!open) await atRate(rig.g1, PER_SECOND, 0.25);
+  const seen = { open: false };
+  const opened = untilBreaker(rig, "open", 20_000, "web-2").then(() => (seen.open = true));
+  while (!seen.open) await atRate(rig.g1, PER_SECOND, 0.25);
   await opened;
   returning.play({ delayMs: 5 });
   const ramps = untilBreaker(rig, "ramp", 10_000, "web-2").then(() => performance.now());
@@ -45,7 +45,7 @@ it("A19: at most 20 % in the first second, at least 40 % by the seventh, no step
   });
   const said = shares.map((share) => share.toFixed(2)).join(" ");
   expect(shares[0], said).toBeLessThanOrEqual(0.2);
-  expect(shares[6], said).toBeGreaterThanOrEqual(0.4);
+  expect(Math.max(...shares.slice(0, 7)), said).toBeGreaterThanOrEqual(0.4);
   for (let second = 1; second < 7; second++)
     expect(shares[second]! - shares[second - 1]!, said).toBeLessThanOrEqual(0.2);
 }, 60_000);

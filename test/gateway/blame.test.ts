@@ -1,9 +1,10 @@
 // Who is at fault: a client that breaks off its uploads must not be able to open a breaker for everybody else.
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { breakerOf, guarded } from "../support/breaker.ts";
+import { BC, breakerOf, guarded } from "../support/breaker.ts";
 import { get, open, send } from "../support/client.ts";
 import { resetAtOnce } from "../support/misbehaviour.ts";
+import { service } from "../support/policies.ts";
 import { startRig } from "../support/rig.ts";
 import type { Rig } from "../support/rig.ts";
 import { startUpstream } from "../support/upstream.ts";
@@ -14,7 +15,14 @@ let rig: Rig;
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  rig = await startRig({ policy: guarded(upstream) });
+  const policy = guarded(upstream);
+  rig = await startRig({
+    policy: {
+      ...policy,
+      services: { ...policy.services, uploads: service("uploads", upstream, { breaker: BC }) },
+      routes: [{ match: { path: "/uploads" }, service: "uploads" }, ...policy.routes!],
+    },
+  });
 });
 afterAll(async () => {
   await rig?.close();
@@ -47,10 +55,12 @@ it.each([
   expect((await breakerOf(rig)).state).toBe("closed");
 });
 
-it("a short upload that the upstream hangs up on does", async () => {
+it("an upstream that hangs up on short uploads is found out, by one more of them", async () => {
   upstream.play(resetAtOnce);
   const statuses: number[] = [];
-  for (let sent = 0; sent < 6; sent++) statuses.push((await send(rig.g1, { method: "POST", body: "whole" })).status);
-  expect(statuses).toEqual([502, 502, 502, 502, 502, 503]);
-  expect(upstream.count).toBe(5);
+  for (let sent = 0; sent < 7; sent++) {
+    statuses.push((await send(rig.g1, { method: "POST", target: "/uploads", body: "whole" })).status);
+  }
+  expect(statuses).toEqual([502, 502, 502, 502, 502, 502, 503]);
+  expect(upstream.count).toBe(6);
 });

@@ -123,8 +123,9 @@ it("load that an upstream tells moves traffic away from it, and is not for the c
   await new Promise((resolve) => setTimeout(resolve, 1_100));
   busy.clear();
   idle.clear();
-  await inSequence(rig.g1, 50, "/loaded");
-  expect(idle.count).toBeGreaterThan(40);
+  await inSequence(rig.g1, 120, "/loaded");
+  expect(idle.count).toBeGreaterThan(100);
+  // One choice in fifty explores.
   expect(busy.count).toBeGreaterThan(0);
 });
 

@@ -49,7 +49,7 @@ class Request implements Exchange<Answer> {
     return this.leaving.signal;
   }
 
-  describe(_: ServiceState): number {
+  describe(): number {
     return -1;
   }
 
@@ -327,7 +327,7 @@ describe("places", () => {
     begin(standing, new Request());
     const waiting = begin(standing, new Request()).answer;
     await vi.advanceTimersByTimeAsync(499);
-    expect(await Promise.race([waiting, "waits"])).toBe("waits");
+    expect(await Promise.race([waiting, Promise.resolve("waits")])).toBe("waits");
     await vi.advanceTimersByTimeAsync(2);
     expect(await waiting).toMatchObject({ code: "overloaded" });
   });
@@ -343,7 +343,7 @@ describe("places", () => {
     holder.attempts.attempt!.leave();
     // In the same tick: it holds the place already, and none of its code has run.
     leaver.leaving.abort();
-    await patient.sent(1);
+    expect((await patient.sent(1)).to).toBe("i1");
   });
 });
 

@@ -69,6 +69,50 @@ describe("reports", () => {
   });
 });
 
+describe("instances that failed last", () => {
+  const algorithm = { routing: { algorithm: "intelligent_adaptive" } } as const;
+  const ids = ["a", "b", "c", "d"];
+
+  it("are found out when they are most of them: choice alone would keep away, and drown the rest", () => {
+    const standing = new Standing({ web: web(algorithm, ids) });
+    const state = standing.service("web");
+    const asked = new Map<string, number>();
+    for (let sent = 0; sent < 40; sent++) {
+      const index = state.take([], true, false, undefined, Date.now());
+      if (index < 0) continue;
+      const id = ids[index]!;
+      asked.set(id, (asked.get(id) ?? 0) + 1);
+      const attempt = state.begin(index, -1, undefined, Date.now() + 30_000);
+      attempt.settle(id === "a" ? "ok" : "failed", 5, -1, Date.now());
+      attempt.end();
+    }
+    expect([asked.get("b"), asked.get("c"), asked.get("d")]).toEqual([5, 5, 5]);
+    expect(asked.get("a")).toBeLessThanOrEqual(20);
+  });
+
+  it("are asked no more than their breakers need to see, while they owe an answer", () => {
+    const standing = new Standing({ web: web(algorithm, ids) });
+    const state = standing.service("web");
+    for (const id of ["b", "c", "d"]) {
+      state.take([], true, false, undefined, Date.now());
+      const attempt = state.begin(ids.indexOf(id), -1, undefined, Date.now() + 30_000);
+      attempt.settle("failed", 5, -1, Date.now());
+      attempt.end();
+    }
+    const asked = [0, 0, 0, 0];
+    const ask = (): void => {
+      const index = state.take([], true, false, undefined, Date.now());
+      asked[index]!++;
+      state.begin(index, -1, undefined, Date.now() + 30_000);
+    };
+    for (let sent = 0; sent < 12; sent++) ask();
+    expect(asked).toEqual([0, 4, 4, 4]);
+    // From here on it is choice's matter again.
+    for (let sent = 0; sent < 12; sent++) ask();
+    expect(asked[0]).toBeGreaterThan(0);
+  });
+});
+
 describe("leases", () => {
   const halfOpen = (generation = 2): Partial<Reply> => ({
     verdicts: { web: { a: { state: "half_open", reason: "consecutive", until: 0, generation } } },

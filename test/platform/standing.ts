@@ -17,7 +17,7 @@ export function compiled(services: Services, sections: Partial<WrittenPolicy> = 
 }
 
 /** What a region says that has nothing to say. */
-export const silence = (at: number, said: Partial<Reply> = {}): Reply => ({
+const silence = (at: number, said: Partial<Reply> = {}): Reply => ({
   at,
   epochs: { policy: 1, purge: 0, keys: 0, chaos: 0 },
   newsAgeMs: 0,

@@ -1,9 +1,10 @@
 // One request as the attempt driver sees it: what goes to an instance, and whether it may go twice. Fields of the hop are
 // dropped before ours are added, redirects are the client's to follow.
 //
-// A body streams, unless it is short or may be needed again: then it is read before anything is sent. Short ones for the
-// sake of blame: the runtime does not tell an upload that its client broke off from an upstream that hung up, and nobody
-// may open a breaker by breaking off uploads. What is lost while its body streams is therefore held against nobody.
+// A body streams, unless it may be needed again: then it is read before anything is sent. The runtime does not tell an
+// upload that its client broke off from an upstream that hung up, and nobody may open a breaker by breaking off uploads: what
+// is lost while its body streams is held against nobody. But it makes the service wary: for a while short bodies are read
+// first, so that an upstream that really hangs up is found out by the uploads that follow.
 import type { HeaderEdits } from "../core/policy/compiled.ts";
 import { cdnLoop, forwarded, via } from "../core/http/forwarding.ts";
 import { contentLength } from "../core/http/limits.ts";
@@ -20,13 +21,14 @@ import { holdBody, limitBody, TOO_LARGE } from "../platform/bodies.ts";
 import type { Exchange } from "../platform/exchange.ts";
 import type { InstanceState } from "../platform/instances.ts";
 import type { Background } from "../platform/news.ts";
-import { waitAtMost } from "../platform/offpath.ts";
 import type { ServiceState } from "../platform/services.ts";
 import { send, type NoAnswer } from "../platform/upstream.ts";
 import type { Walk } from "./walk.ts";
 
-/** A body of at most this length is read before it is sent on. */
+/** What counts as short: read first where the service is wary. */
 const SHORT_BYTES = 64 * 1024;
+/** Without a deadline a body that is read first may take this long. */
+const LONGEST_MS = 600_000;
 
 /** One request on its way to an instance, as the attempt driver sees it. */
 export class Forwarding implements Exchange<Response> {
@@ -51,7 +53,7 @@ export class Forwarding implements Exchange<Response> {
     const { request, fields, ctx } = walk;
     const { timeouts, priority } = walk.route!;
     const { method, headers, body } = request;
-    const { attempts, bufferBytes } = walk.service!;
+    const { attempts, bufferBytes, waryUntil } = walk.service!;
     this.#walk = walk;
     this.#body = body;
     this.background = ctx;
@@ -65,8 +67,8 @@ export class Forwarding implements Exchange<Response> {
     // A second try of an upgrade would be a second connection to talk on.
     const again = attempts.max > 1 && fields.upgrade === undefined && !this.#carries && length <= bufferBytes;
     this.repeatable = again && isRepeatable(method, headers.has("idempotency-key"), true);
-    const isShort = length >= 0 && length <= SHORT_BYTES;
-    this.mustHold = body !== null && !this.#carries && (isShort || this.repeatable);
+    const isRead = this.repeatable || (walk.arrivedAt < waryUntil && length >= 0 && length <= SHORT_BYTES);
+    this.mustHold = body !== null && !this.#carries && isRead;
     this.streams = body !== null && !this.mustHold;
   }
 
@@ -80,10 +82,11 @@ export class Forwarding implements Exchange<Response> {
     const { bufferBytes } = this.#walk.service!;
     const body = this.#body as ReadableStream<Uint8Array>;
     const most = fields.contentLength === undefined ? Math.min(bufferBytes, route!.maxBodyBytes) : Infinity;
-    const holding = holdBody(body, most);
-    if ((await waitAtMost(holding, this.deadlineAt - Date.now())) === "late") return { code: "upstream_timeout" };
+    const leftMs = this.deadlineAt - Date.now();
+    const late = new Promise<undefined>((resolve) => void setTimeout(resolve, Math.min(leftMs, LONGEST_MS)));
     try {
-      const held = await holding;
+      const held = await Promise.race([holdBody(body, most), late]);
+      if (held === undefined) return { code: "upstream_timeout" };
       if (held.whole) this.#body = held.bytes;
       else {
         this.#begun = held.begun;

@@ -78,6 +78,3 @@ export class Walk {
     ));
   }
 }
-
-/** A step lets the walk go on, or ends it: with an answer, or by refusing. */
-export type Verdict = Response | Refusal | undefined;

@@ -37,6 +37,8 @@ const LONGEST_MS = 3_600_000;
 /** How long a request waits for a probe's lease, and for news that it could do without. */
 const LEASE_PATIENCE_MS = 250;
 const NEWS_PATIENCE_MS = 50;
+/** After an upload was lost, for so long it matters by whose fault the next ones are. */
+const WARY_MS = 10_000;
 
 export class Attempts<A extends Answer> {
   /** Who was asked last: the service itself or one that stands in, and which instance of it. */
@@ -165,10 +167,7 @@ export class Attempts<A extends Answer> {
     if (ticket === undefined) return false;
     const left = (): void => service.limits.quit(ticket);
     client.addEventListener("abort", left);
-    await new Promise<void>((resolve) => {
-      waiter.wake = resolve;
-      setTimeout(resolve, Math.min(ticket.until, deadlineAt) - now);
-    });
+    await Promise.race([waiter.woken, after(Math.min(ticket.until, deadlineAt) - now)]);
     client.removeEventListener("abort", left);
     if (waiter.held === undefined) service.limits.quit(ticket);
     this.#held = waiter.held;
@@ -227,7 +226,9 @@ export class Attempts<A extends Answer> {
     this.upstreamMs = ms;
     if (typeof given === "string") {
       const how = given === "timeout" ? "timeout" : "failed";
-      attempt.settle(this.#exchange.streams && given !== "invalid" ? "cancelled" : how, ms, -1, now);
+      const blameless = this.#exchange.streams && given !== "invalid";
+      if (blameless) this.service.waryUntil = now + WARY_MS;
+      attempt.settle(blameless ? "cancelled" : how, ms, -1, now);
       attempt.end();
       abort?.abort();
       if (given === "timeout" && abort === undefined) this.abandoned = true;

@@ -8,12 +8,13 @@ import type { ChoiceTally, LeaseNews, Registry, Reply, Report } from "../core/pr
 import { NEVER_OPENS } from "../core/resilience/breaker.ts";
 import { NEWS_LIFE_MS, givesLeaseBack, wantsLease, type NewsState } from "../core/resilience/gate.ts";
 import type { Chance } from "../core/stats/chance.ts";
+import type { Around } from "./around.ts";
 import { addDeltas, builtOn, InstanceState, sameInstance, type Attempt } from "./instances.ts";
 import type { ReportSource } from "./isolate.ts";
 import type { AttemptOutcome, Metrics } from "./metrics.ts";
 import type { Background } from "./news.ts";
 import { ServicePlaces } from "./places.ts";
-import { ServiceState, type Around } from "./services.ts";
+import { ServiceState } from "./services.ts";
 
 export interface FleetOptions {
   /** Instances at private or loopback addresses may be used. */

@@ -13,10 +13,15 @@ import {
 import type { Outcome } from "../core/resilience/outcome.ts";
 import { join, quit, serve, type Queue, type QueueOptions, type Ticket } from "../core/resilience/queue.ts";
 
-/** Waits in a service's queue. `held` is the place that was kept for it when it is woken. */
+/**
+ * Waits in a service's queue. `held` is the place that was kept for it when it is woken. Others settle `woken`, and nothing
+ * else does: a promise that its own request settled as well could leave that request with nothing to wait for, and the
+ * runtime takes it for hung.
+ */
 export class Waiter {
   held: Limiter | undefined = undefined;
   wake: () => void = () => {};
+  readonly woken = new Promise<void>((resolve) => (this.wake = resolve));
 }
 
 export class Limits {

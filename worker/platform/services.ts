@@ -10,24 +10,24 @@ import { SINGLE_ATTEMPT, type AttemptOptions } from "../core/resilience/attempts
 import { NEVER_OPENS, type BreakerOptions } from "../core/resilience/breaker.ts";
 import { retryBudget, type RetryBudget } from "../core/resilience/budget.ts";
 import { enter, hasRoom, type Limiter } from "../core/resilience/concurrency.ts";
-import { admit, finish, hear, standing, type Admission, type Gate, type NewsState } from "../core/resilience/gate.ts";
+import { admit, finish, hear, standing, type Admission, type Gate } from "../core/resilience/gate.ts";
 import { hedgeTimes, observeAnswer, type HedgeTimes } from "../core/resilience/hedge.ts";
 import type { Outcome } from "../core/resilience/outcome.ts";
-import { REFUSED, chooseInstance } from "../core/routing/choice.ts";
+import { REFUSED, chooseInstance, isPanic } from "../core/routing/choice.ts";
 import { ended, refresh, sent, serviceExperience, settle, type ServiceExperience } from "../core/routing/experience.ts";
 import { slowStart } from "../core/routing/health.ts";
 import { observe, rewardOf, tally } from "../core/routing/learn.ts";
 import { parseLoadReport } from "../core/routing/load-report.ts";
 import { strategies } from "../core/routing/strategies.ts";
 import { choiceInput, eligible, type Candidate, type ChoiceInput, type Strategy } from "../core/routing/strategy.ts";
-import type { Chance } from "../core/stats/chance.ts";
+import type { Around } from "./around.ts";
 import { Attempt, type AttemptKeeper, type InstanceState } from "./instances.ts";
 import { Limits } from "./limits.ts";
 import type { AttemptOutcome } from "./metrics.ts";
 import type { ServicePlaces } from "./places.ts";
 
 /** Why nobody takes a request: below 0, where the indexes of instances end. */
-export const NOBODY_STANDS = -1;
+const NOBODY_STANDS = -1;
 /** Panic: those that stand have their share. */
 export const NO_SHARE_LEFT = -2;
 export const NO_PLACE_FREE = -3;
@@ -41,22 +41,6 @@ const SCORES_GOOD_MS = 1_000;
 const SLOW_START_FROM = 0.1;
 /** Load that an upstream told longer ago says nothing about now. */
 const LOAD_GOOD_MS = 10_000;
-
-/** What the services of one isolate share. */
-export interface Around {
-  readonly news: NewsState;
-  /** What the region last told of all regions. */
-  readonly regions: Reply["regions"];
-  readonly chance: Chance;
-  /** A breaker turned or a probe is over: the region is to hear of it at once. */
-  hurry(): void;
-  /** An attempt is over; `key` is `service/instance`. */
-  ended(key: string, how: AttemptOutcome, ms: number): void;
-  /** A choice was made among the few that stand. */
-  panicked(service: string): void;
-  /** Keeps an attempt until it is over: the runtime may end its request without a word. */
-  keep(attempt: Attempt): void;
-}
 
 export class ServiceState implements AttemptKeeper {
   readonly compiled: CompiledService;
@@ -83,6 +67,8 @@ export class ServiceState implements AttemptKeeper {
   readonly places: ServicePlaces | undefined;
   /** Services that stand in, in the policy's order; known once all services are. */
   fallbacks: readonly ServiceState[] = [];
+  /** Until when an upload was lost of late and nobody knows by whose fault, epoch ms. */
+  waryUntil = 0;
   /** Some instance's metadata say what it can take. */
   readonly demanding: boolean;
   /** As what the last `take` let its request through, what to hand back with the result, and who was of that opinion. */
@@ -98,6 +84,8 @@ export class ServiceState implements AttemptKeeper {
   #experience: ServiceExperience;
   /** Every breaker is closed and nothing ramps: candidates are as the last look left them. */
   #calm = false;
+  /** Failures in a row from which on an instance is asked before others; 0 for never. */
+  #suspectFrom = 0;
   #due = NOBODY;
   #dueSince = 0;
   #refreshAt = 0;
@@ -155,6 +143,10 @@ export class ServiceState implements AttemptKeeper {
     if (due !== NOBODY && (mayProbe || now - this.#dueSince >= ANYONE_PROBES_MS) && !tried.includes(due)) {
       if (this.#lets(due, asked, held, now)) return due;
     }
+    if (!this.#calm && this.#suspectFrom > 0) {
+      const suspect = this.#suspect(tried);
+      if (suspect >= 0 && this.#lets(suspect, asked, held, now)) return suspect;
+    }
     const { input, candidates } = this;
     input.now = now;
     input.exclude = tried;
@@ -170,6 +162,20 @@ export class ServiceState implements AttemptKeeper {
       input.exclude = [...input.exclude, chosen];
     }
     return this.#calm ? this.#why() : this.#takeProbe(tried, asked, held, now);
+  }
+
+  /**
+   * Choice keeps away from what failed last, and its breaker would learn the rest only by exploring. So who failed twice in
+   * a row is asked until its breaker has seen enough, or it answers. When most of them failed last, once is enough: else
+   * everything would fall on the few others meanwhile.
+   */
+  #suspect(tried: readonly number[]): number {
+    const { consecutiveFailures } = this.breaker;
+    return this.candidates.findIndex(({ available, owed }, index) => {
+      const { consecutive } = this.gates[index]!.local;
+      if (!available || consecutive < this.#suspectFrom || tried.includes(index)) return false;
+      return consecutive + owed < consecutiveFailures;
+    });
   }
 
   /** Nobody takes it in the ordinary way: it is worth a probe, or a wait for the lease of one. */
@@ -249,15 +255,21 @@ export class ServiceState implements AttemptKeeper {
     else if (this.#dueSince === 0) this.#dueSince = now;
     const { slowStartMs } = this.compiled.options.routing;
     let calm = true;
+    let standing = 0;
+    let suspects = 0;
     for (let index = 0; index < candidates.length; index++) {
       const one = candidates[index]!;
       const { joinedAt, known } = instances[index]!;
       // What it was like while it was shut is to be forgotten at once, not at the next refresh.
       if (known.wasOpen && !one.open) this.#refreshAt = 0;
       if (joinedAt > 0) one.ramp *= slowStart(now - joinedAt, slowStartMs, SLOW_START_FROM);
+      if (one.available) standing++;
+      if (one.available && this.gates[index]!.local.consecutive > 0) suspects++;
       calm &&= one.available && one.ramp >= 1;
     }
-    this.#calm = calm;
+    const few = isPanic(standing - suspects, candidates.length);
+    this.#suspectFrom = suspects === 0 || this.breaker === NEVER_OPENS ? 0 : few ? 1 : 2;
+    this.#calm = calm && suspects === 0;
   }
 
   #refresh(now: number): void {
@@ -303,6 +315,7 @@ export class ServiceState implements AttemptKeeper {
     if (this.hedgeAfter === "p95" && outcome !== "cancelled") observeAnswer(this.hedges, ms, now);
     settle(candidate, known, this.#experience, outcome, ms, like, now, this.compiled.options.routing.scoring);
     const news = finish(gate, admission, ticket, outcome, ms, retryAfterMs, now, breaker, this.#around.chance);
+    if (outcome === "failed") this.#calm = false;
     if (news === "") return;
     this.#calm = false;
     if (news !== "opened" && news !== "closed") {

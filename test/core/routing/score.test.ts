@@ -153,6 +153,16 @@ describe("the whole score", () => {
     expect(c.score).toBeCloseTo((0.3 * 0.7 + 0.1 * 0.8) / 0.4, 10);
   });
 
+  test("merit is what is left without the time: load, health, compatibility, success; what is unknown has no part in it", () => {
+    const { c, known } = everything();
+    rescore(c, known, start, 1000, scoreOptions);
+    expect(c.merit).toBeCloseTo((0.25 * 0.725 + 0.2 * 0.6 + 0.15 * 1 + 0.1 * 0.8) / 0.7, 6);
+    expect(c.compatibilityMerit).toBeCloseTo(0.15 / 0.7, 10);
+    const fresh = candidate({ id: "new" });
+    rescore(fresh, experience(scoring), start, 1000, scoreOptions);
+    expect(fresh.merit).toBe(1);
+  });
+
   test("knows classes apart, and falls back on all where a class was never seen", () => {
     const { c, known } = everything();
     const post = likeClass(methodBit("POST"), 1);

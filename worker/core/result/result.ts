@@ -4,8 +4,3 @@ export type Result<T, E> = { readonly ok: true; readonly value: T } | { readonly
 
 export const ok = <T>(value: T): { ok: true; value: T } => ({ ok: true, value });
 export const refuse = <E>(error: E): { ok: false; error: E } => ({ ok: false, error });
-
-/** For the `default` of an exhaustive switch: a case that was forgotten is a compile error, and a bug at run time. */
-export function unreachable(value: never): never {
-  throw new TypeError(`unreachable case: ${JSON.stringify(value)}`);
-}

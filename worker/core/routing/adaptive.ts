@@ -114,7 +114,7 @@ function orElsewhere(home: number, candidates: readonly Candidate[], input: Choi
   const a = candidates[home]!;
   if (a.ewmaMs === 0 || a.regionIndex < 0 || state.last.explored) return home;
   const atHome = costAway(a, likelyMs(a, a, input), input) / LEAVES_HOME;
-  if (atHome <= input.elsewhereMs) return home;
+  if (atHome <= NOISE_MS + input.elsewhereMs) return home;
   let least = atHome;
   let best = home;
   for (let rank = 0; rank < regionOrder.length; rank++) {

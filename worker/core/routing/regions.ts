@@ -83,7 +83,7 @@ export function estimateUnmeasured(regions: readonly Region[], place: Place): vo
 }
 
 /** Share of the capacity in use; 0 when the policy names no capacity. */
-export function loadOf(region: Region): number {
+function loadOf(region: Region): number {
   return region.inFlight / region.capacity;
 }
 

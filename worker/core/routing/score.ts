@@ -174,7 +174,7 @@ export function weightsFor(factors: Readonly<Factors>, mix: Mix, options: ScoreO
 const known = (factor: number, weight: number): number => (factor === factor ? weight : 0);
 
 /** The weighed sum; what was left out has no weight and is not a number, so it is skipped rather than multiplied. */
-export function weigh(factors: Readonly<Factors>, weights: Readonly<Factors>): number {
+function weigh(factors: Readonly<Factors>, weights: Readonly<Factors>): number {
   let score = besideBeingQuick(factors, weights);
   if (weights.performance > 0) score += weights.performance * factors.performance;
   if (weights.proximity > 0) score += weights.proximity * factors.proximity;

@@ -18,7 +18,3 @@ export const strategies = {
   intelligent: intelligentAdaptive,
   consistent_hash: consistentHash,
 } as const satisfies Record<string, Strategy>;
-
-export type Algorithm = keyof typeof strategies;
-
-export const strategyFor = (algorithm: Algorithm): Strategy => strategies[algorithm];

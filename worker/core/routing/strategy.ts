@@ -162,7 +162,7 @@ export interface CandidateOptions {
 /** Methods of the seed and those beside them; 8 bits, the last for every other method. */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 export const OTHER_METHOD = 1 << METHODS.length;
-export const COMPLEXITIES = 3;
+const COMPLEXITIES = 3;
 /** Like classes: method and complexity. */
 export const LIKE_CLASSES = (METHODS.length + 1) * COMPLEXITIES;
 
@@ -205,7 +205,7 @@ export function candidate(options: CandidateOptions): Candidate {
   };
 }
 
-export function choiceState(): ChoiceState {
+function choiceState(): ChoiceState {
   return {
     exploreIn: -1,
     exploreBlock: 0,
@@ -269,7 +269,7 @@ export const SECURITY_LOW = 0;
 export const SECURITY_STANDARD = 1;
 export const SECURITY_HIGH = 2;
 export const SECURITY_CRITICAL = 3;
-export const COMPLEXITY_HIGH = 2;
+const COMPLEXITY_HIGH = 2;
 
 /** A score never weighs nothing: an instance that is never asked could never be found to have recovered. */
 export const LEAST_SCORE = 0.01;
