@@ -91,7 +91,7 @@ export class InstanceState {
       limited: this.#limited,
       slow: this.#slow,
       inFlight: this.candidate.inFlight,
-      ewmaMs: this.known.time.value,
+      ewmaMs: this.known.time.weight > 0 ? this.known.time.value : 0,
       times: flatten(this.#times),
     };
     if (turned) delta.vote = open ? "open" : "closed";

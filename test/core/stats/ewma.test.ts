@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ewma, observe, observePeak, peakEwma, readPeak } from "../../../worker/core/stats/ewma.ts";
+import { ewma, observe } from "../../../worker/core/stats/ewma.ts";
 
 const TAU_MS = 10_000;
 const NOW = 1_700_000_000_000;
@@ -49,42 +49,5 @@ describe("observe", () => {
     observe(state, 30, NOW - 5000, TAU_MS);
     expect(state.value).toBe(20);
     expect(state.at).toBe(NOW);
-  });
-});
-
-describe("observePeak", () => {
-  test("believes a peak at once and recovers with tau", () => {
-    const state = peakEwma();
-    observePeak(state, 20, NOW, TAU_MS);
-    observePeak(state, 500, NOW + 1, TAU_MS);
-    expect(state.value).toBe(500);
-    observePeak(state, 20, NOW + 1 + TAU_MS, TAU_MS);
-    expect(state.value).toBeCloseTo(20 + 480 / Math.E, 10);
-  });
-
-  test("never falls below the newest sample nor rises above the greatest", () => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(5000), fc.nat(1000)), { minLength: 1 }), (steps) => {
-        const state = peakEwma();
-        let now = NOW;
-        let greatest = 0;
-        for (const [gapMs, sample] of steps) {
-          now += gapMs;
-          greatest = Math.max(greatest, sample);
-          observePeak(state, sample, now, TAU_MS);
-          expect(state.value).toBeGreaterThanOrEqual(sample);
-          expect(state.value).toBeLessThanOrEqual(greatest);
-        }
-      }),
-    );
-  });
-
-  test("fades while nobody asks, without being changed by reading", () => {
-    const state = peakEwma();
-    observePeak(state, 500, NOW, TAU_MS);
-    expect(readPeak(state, NOW + TAU_MS, TAU_MS)).toBeCloseTo(500 / Math.E, 10);
-    expect(readPeak(state, NOW - 1, TAU_MS)).toBe(500);
-    expect(readPeak(peakEwma(), NOW, TAU_MS)).toBe(0);
-    expect(state.value).toBe(500);
   });
 });

@@ -14,7 +14,7 @@ export interface InstanceDelta {
   slow: number;
   /** Gauge: requests in flight now. */
   inFlight: number;
-  /** Gauge: peak-sensitive EWMA of the response time, ms; 0 when nothing was measured. */
+  /** Gauge: mean response time of late, ms; 0 when nothing was measured. */
   ewmaMs: number;
   /** Response times as sketch buckets (core/stats/sketch), flat [bucket, count, …]. */
   times: number[];

@@ -23,30 +23,3 @@ export function observe(state: Ewma, sample: number, now: number, tauMs: number)
   state.value += (sample - state.value) / state.weight;
   if (elapsedMs > 0) state.at = now;
 }
-
-/**
- * Response time that believes bad news at once and good news slowly: Finagle's `PeakEwma` (linkerd's and tower's too).
- * A sample above the average becomes the average; one below it pulls it down by 1 - e^(-dt/tau).
- */
-export interface PeakEwma {
-  /** 0: nothing was measured. */
-  value: number;
-  at: number;
-}
-
-export const peakEwma = (): PeakEwma => ({ value: 0, at: 0 });
-
-export function observePeak(state: PeakEwma, sample: number, now: number, tauMs: number): void {
-  const elapsedMs = now > state.at ? now - state.at : 0;
-  if (sample >= state.value) state.value = sample;
-  else state.value = sample + (state.value - sample) * Math.exp(-elapsedMs / tauMs);
-  if (elapsedMs > 0) state.at = now;
-}
-
-/**
- * The value as of now. Without samples it fades towards 0, so that an instance that was slow once and has not been
- * asked since is asked again; Finagle does the same at every reading.
- */
-export function readPeak(state: PeakEwma, now: number, tauMs: number): number {
-  return now > state.at ? state.value * Math.exp((state.at - now) / tauMs) : state.value;
-}
