@@ -4,6 +4,7 @@
 // A write is stored, with the alarm that publishes it, before it is answered; the alarm runs until KV has caught up.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
+import type { Ledger, LedgerEntry } from "../worker/core/protocol/ledgers.ts";
 import { POLICY_KEY } from "../worker/core/protocol/names.ts";
 import type {
   AuditEntry,
@@ -19,13 +20,13 @@ import type {
 import type { Epochs } from "../worker/core/protocol/reports.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Generations } from "../worker/platform/generations.ts";
+import { Ledgers } from "../worker/platform/ledgers.ts";
 import { OffPath } from "../worker/platform/offpath.ts";
 import { Operations } from "../worker/platform/operations.ts";
 import { generationOf, type PolicyMetadata } from "../worker/platform/policies.ts";
 import { RegionLoads } from "../worker/platform/region-loads.ts";
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS epochs (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL
   );`;
@@ -41,9 +42,10 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
   #sql = this.ctx.storage.sql;
   #generations = new Generations(this.#sql);
   #operations = new Operations(this.#sql);
+  #ledgers = new Ledgers(this.#sql);
   #loads = new RegionLoads();
   #kv = new OffPath("KV");
-  #epochs: Epochs = { policy: this.#generations.newest?.generation ?? 0, purge: 0, keys: 0, chaos: 0 };
+  #epochs: Epochs = { policy: this.#generations.newest?.generation ?? 0, ...this.#ledgers.numbers };
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", generation: this.#epochs.policy, published: this.#generations.published }))
     .get("/state", () => ({ epochs: this.#epochs, history: this.history(Number.MAX_SAFE_INTEGER, 20) }));
@@ -51,22 +53,25 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql.exec(SCHEMA);
-    const rows = this.#sql.exec<{ name: "purge" | "keys" | "chaos"; value: number }>("SELECT name, value FROM epochs");
-    for (const { name, value } of rows) this.#epochs[name] = value;
   }
 
   override fetch(request: Request): Promise<Response> {
     return this.#router.fetch(request);
   }
 
-  news({ policy, operation, load }: ControlQuestion): ControlAnswer {
+  news({ policy, operation, ledgers: known, load }: ControlQuestion): ControlAnswer {
     const { newest } = this.#generations;
     const now = Date.now();
     if (load !== undefined) this.#loads.take(load, now);
     const inFlight = this.#loads.besides(load?.region ?? "", now);
     const newer = newest !== undefined && newest.generation > policy;
     const operations = this.#operations.after(operation);
-    return { epochs: this.#epochs, ageMs: 0, operations, inFlight, ...(newer ? { policy: newest } : {}) };
+    const ledgers = this.#ledgers.since(known);
+    return {
+      ...{ epochs: this.#epochs, ageMs: 0, operations, inFlight },
+      ...(ledgers === undefined ? {} : { ledgers }),
+      ...(newer ? { policy: newest } : {}),
+    };
   }
 
   policy(generation?: number): PolicyDocument | undefined {
@@ -104,15 +109,17 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
     this.#sql.exec("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", AUDIT_KEPT);
   }
 
-  /** Epochs take their numbers from the clock: after a lost store they still lie above every one given out before. */
-  raise(epoch: "purge" | "keys" | "chaos", change: Change): number {
-    const value = Math.max(Date.now(), this.#epochs[epoch] + 1);
-    this.ctx.storage.transactionSync(() => {
-      this.#sql.exec("INSERT OR REPLACE INTO epochs (name, value) VALUES (?, ?)", epoch, value);
-      this.record(change.actor, `epoch.${epoch}`, change.note);
+  append(ledger: Ledger, key: string, text: string, action: string, { actor, note }: Change): number {
+    const { number } = this.ctx.storage.transactionSync(() => {
+      this.record(actor, action, [key, note].filter(Boolean).join(": "));
+      return this.#ledgers.append(ledger, key, text, Date.now());
     });
-    this.#epochs = { ...this.#epochs, [epoch]: value };
-    return value;
+    this.#epochs = { ...this.#epochs, [ledger]: number };
+    return number;
+  }
+
+  ledger(ledger: Ledger): LedgerEntry[] {
+    return this.#ledgers.entries(ledger);
   }
 
   operate(operation: Omit<Operation, "number">, { actor, note }: Change): Operation {

@@ -5,6 +5,7 @@
 // away what they said last stands, with its age told; nothing here waits for long.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
+import { NO_NUMBERS, type LedgerNumbers } from "../worker/core/protocol/ledgers.ts";
 import type {
   RegionNews,
   RegionReading,
@@ -99,13 +100,18 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       this.#learning.take(report);
     }
     if (asks) await this.#exchange(urgentServices(report), URGENT_TIMEOUT_MS);
-    return this.#reply(report.discovered, this.#services.leasesOf(report.isolate));
+    return this.#reply(report.discovered, this.#services.leasesOf(report.isolate), report.ledgers);
   }
 
-  async news(region: string, known: number, discovered?: Record<string, number>): Promise<RegionNews> {
+  async news(
+    region: string,
+    known: number,
+    discovered?: Record<string, number>,
+    ledgers?: LedgerNumbers,
+  ): Promise<RegionNews> {
     this.#name = region;
     await this.#hearControl();
-    return { ...this.#control.for(known), reply: this.#reply(discovered, {}) };
+    return { ...this.#control.for(known), reply: this.#reply(discovered, {}, ledgers) };
   }
 
   async attend(region: string): Promise<boolean> {
@@ -119,10 +125,11 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     this.#services.hear(service, news);
   }
 
-  #reply(discovered: Report["discovered"], leases: Reply["leases"]): Reply {
+  #reply(discovered: Report["discovered"], leases: Reply["leases"], known: LedgerNumbers = NO_NUMBERS): Reply {
     this.#repliedAt = Math.max(Date.now(), this.#repliedAt + 1);
     const regions = this.#watch.standing();
     const mixes = this.#learning.mixes();
+    const ledgers = this.#control.ledgers.since(known);
     return {
       at: this.#repliedAt,
       epochs: this.#control.epochs,
@@ -131,6 +138,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       ...this.#services.standing(discovered),
       ...(regions === undefined ? {} : { regions }),
       ...(mixes === undefined ? {} : { mixes }),
+      ...(ledgers === undefined ? {} : { ledgers }),
       nextReportMs: this.#state.nextReportMs,
     };
   }

@@ -2,6 +2,7 @@ import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } 
 import { env } from "cloudflare:workers";
 import { afterEach, expect, it, vi } from "vitest";
 import { ControlObject } from "../../durable-objects/control.ts";
+import { NO_NUMBERS, type LedgerNumbers } from "../../worker/core/protocol/ledgers.ts";
 import { CONTROL_NAME, POLICY_KEY } from "../../worker/core/protocol/names.ts";
 import type { Env } from "../../worker/platform/env.ts";
 import type { PolicyMetadata } from "../../worker/platform/policies.ts";
@@ -162,31 +163,56 @@ it("expects generation 0 beside a document that a hand put into KV", async () =>
 
 it("tells news without the document when the asker knows it", async () => {
   await control().put(document("a"), change);
-  expect(await control().news({ policy: 0, operation: 0 })).toMatchObject({
+  expect(await control().news({ policy: 0, operation: 0, ledgers: NO_NUMBERS })).toMatchObject({
     epochs: { policy: 1 },
     policy: { generation: 1, text: document("a") },
   });
-  const news = await control().news({ policy: 1, operation: 0 });
+  const news = await control().news({ policy: 1, operation: 0, ledgers: NO_NUMBERS });
   expect(news.policy).toBeUndefined();
 });
 
-it("raises epochs that outlive a restart, and never by less than the clock", async () => {
+const ledgers = async (known: LedgerNumbers) =>
+  (await control().news({ policy: 0, operation: 0, ledgers: known })).ledgers;
+
+it("numbers orders by the clock, keeps the newest of a key, and tells what is newer than the asker has", async () => {
   const before = Date.now();
-  const first = await control().raise("purge", change);
-  const second = await control().raise("purge", change);
+  const first = await control().append("purge", "url /a", '{"n":1}', "cache.purge", change);
+  const second = await control().append("purge", "url /b", '{"n":2}', "cache.purge", change);
+  const third = await control().append("purge", "url /a", '{"n":3}', "cache.purge", { actor: "ann", note: "again" });
   expect(first).toBeGreaterThanOrEqual(before);
   expect(second).toBeGreaterThan(first);
   await evictDurableObject(control());
-  expect((await control().news({ policy: 0, operation: 0 })).epochs).toMatchObject({
-    purge: second,
-    keys: 0,
-    chaos: 0,
+  const { epochs } = await control().news({ policy: 0, operation: 0, ledgers: NO_NUMBERS });
+  expect(epochs).toMatchObject({ purge: third, keys: 0, chaos: 0 });
+  const b = { number: second, key: "url /b", text: '{"n":2}' };
+  const a = { number: third, key: "url /a", text: '{"n":3}' };
+  expect(await ledgers(NO_NUMBERS)).toEqual({ purge: { floor: 0, entries: [b, a] } });
+  expect(await ledgers({ ...NO_NUMBERS, purge: second })).toEqual({ purge: { floor: 0, entries: [a] } });
+  expect(await ledgers({ ...NO_NUMBERS, purge: third })).toBeUndefined();
+  expect(await control().ledger("purge")).toEqual([b, a]);
+  expect(await control().audit(Number.MAX_SAFE_INTEGER, 1)).toMatchObject([
+    { actor: "ann", action: "cache.purge", detail: "url /a: again" },
+  ]);
+});
+
+it("forgets the oldest orders of a long ledger, and says so", async () => {
+  await runInDurableObject(control(), (object) => {
+    for (let n = 0; n < 1_001; n++) object.append("keys", `k${n}`, "{}", "key.revoke", change);
   });
+  const page = (await ledgers(NO_NUMBERS))?.keys;
+  expect(page?.entries).toHaveLength(1_000);
+  expect(page?.entries[0]).toMatchObject({ key: "k1" });
+  expect(page?.floor).toBe(page!.entries[0]!.number - 1);
+  await runInDurableObject(control(), (object) => {
+    for (let n = 0; n < 20; n++) object.append("chaos", `big${n}`, "x".repeat(65_536), "chaos.start", change);
+    expect(() => object.append("chaos", "huge", "x".repeat(65_537), "chaos.start", change)).toThrow("longer than");
+  });
+  expect((await ledgers(NO_NUMBERS))?.chaos?.entries).toHaveLength(16);
 });
 
 it("tells each region what the others send where, while it is true", async () => {
   const ask = (region: string, inFlight: Record<string, number>) =>
-    control().news({ policy: 0, operation: 0, load: { region, inFlight } });
+    control().news({ policy: 0, operation: 0, ledgers: NO_NUMBERS, load: { region, inFlight } });
   await ask("weur", { weur: 3, enam: 1 });
   await ask("apac", { weur: 4 });
   expect((await ask("enam", { enam: 9 })).inFlight).toEqual({ weur: 7, enam: 1 });
@@ -203,11 +229,13 @@ it("numbers what operators say of instances, keeps the last word on each, and te
   const second = await control().operate({ service: "orders", instance: "o1", command: "open" }, change);
   expect(second.number).toBeGreaterThan(first.number);
   await evictDurableObject(control());
-  expect((await control().news({ policy: 0, operation: 0 })).operations).toEqual([first, second]);
+  expect((await control().news({ policy: 0, operation: 0, ledgers: NO_NUMBERS })).operations).toEqual([first, second]);
   const third = await control().operate({ ...users1, command: "close" }, { actor: "ann", note: "well again" });
-  expect((await control().news({ policy: 0, operation: 0 })).operations).toEqual([second, third]);
-  expect((await control().news({ policy: 0, operation: second.number })).operations).toEqual([third]);
-  expect((await control().news({ policy: 0, operation: third.number })).operations).toEqual([]);
+  expect((await control().news({ policy: 0, operation: 0, ledgers: NO_NUMBERS })).operations).toEqual([second, third]);
+  expect((await control().news({ policy: 0, operation: second.number, ledgers: NO_NUMBERS })).operations).toEqual([
+    third,
+  ]);
+  expect((await control().news({ policy: 0, operation: third.number, ledgers: NO_NUMBERS })).operations).toEqual([]);
   expect(await control().audit(Number.MAX_SAFE_INTEGER, 1)).toMatchObject([
     { actor: "ann", action: "instance.close", detail: "users/users-1: well again" },
   ]);
@@ -218,7 +246,7 @@ it("never forgets who is out of service, however many were put back", async () =
   await runInDurableObject(control(), (object) => {
     for (let n = 1; n <= 1_010; n++) object.operate({ service: "users", instance: `u${n}`, command: "reset" }, change);
   });
-  const { operations } = await control().news({ policy: 0, operation: 0 });
+  const { operations } = await control().news({ policy: 0, operation: 0, ledgers: NO_NUMBERS });
   expect(operations).toHaveLength(1_001);
   expect(operations[0]).toEqual(drained);
 });
@@ -227,10 +255,10 @@ it("writes every change down, newest first, and keeps the last 5,000", async () 
   await control().put(document("a"), { actor: "ann", note: "first" });
   await control().put(document("b"), change);
   await control().rollback(1, change);
-  await control().raise("keys", { actor: "bob", note: "leaked" });
+  await control().append("keys", "k1", "{}", "key.revoke", { actor: "bob", note: "leaked" });
   const entries = await control().audit(Number.MAX_SAFE_INTEGER, 10);
   expect(entries.map(({ actor, action, detail }) => `${actor} ${action} ${detail}`)).toEqual([
-    "bob epoch.keys leaked",
+    "bob key.revoke k1: leaked",
     "test policy.rollback generation 3 from 1",
     "test policy.put generation 2",
     "ann policy.put generation 1: first",

@@ -2,6 +2,7 @@ import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } 
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RegionObject } from "../../durable-objects/region.ts";
+import { NO_NUMBERS } from "../../worker/core/protocol/ledgers.ts";
 import { CONTROL_NAME, POLICY_KEY, regionObjectName, serviceObjectName } from "../../worker/core/protocol/names.ts";
 import type {
   ControlAnswer,
@@ -137,6 +138,29 @@ it("goes on with the last news, and tells its age, when ControlObject fails", as
       const reply = await object.report(report({ sequence: second + 1 }));
       expect(reply).toMatchObject({ epochs: { purge: 7 }, newsAgeMs: second * 1_000 });
     }
+  });
+});
+
+it("hands orders on to each isolate that lacks them, and also while ControlObject is away", async () => {
+  let away = false;
+  const entries = [3, 5].map((number) => ({ number, key: `k${number}`, text: "{}" }));
+  const news = async ({ ledgers }: ControlQuestion): Promise<ControlAnswer> => {
+    if (away) throw new Error("internal error");
+    const epochs = { policy: 0, purge: 0, keys: 5, chaos: 0 };
+    return { ...NO_NEWS, epochs, ...(ledgers.keys < 5 ? { ledgers: { keys: { floor: 2, entries } } } : {}) };
+  };
+  await among({ news }, async (object, state) => {
+    const ledgers = { purge: 0, keys: 3, chaos: 0 };
+    const lacking = { keys: { floor: 2, entries: entries.slice(1) } };
+    expect((await object.report(report({ ledgers }))).ledgers).toEqual(lacking);
+    away = true;
+    expect((await object.news("weur", 0, undefined, NO_NUMBERS)).reply.ledgers).toEqual({
+      keys: { floor: 2, entries },
+    });
+    expect((await object.news("weur", 0, undefined, { ...ledgers, keys: 5 })).reply.ledgers).toBeUndefined();
+    const surroundings = { ...env, CONTROL: { getByName: () => ({ news }) } };
+    const restarted = new RegionObject(state, surroundings as unknown as Env);
+    expect((await restarted.report(report({ sequence: 2, ledgers }))).ledgers).toEqual(lacking);
   });
 });
 

@@ -37,6 +37,12 @@ export function dress(walk: Walk, answer: Response): Response {
   return answer;
 }
 
+/** An answer that a step had at hand; its fields can be changed. */
+export function complete(walk: Walk, answer: Response): Response {
+  addFields(walk, answer.headers);
+  return answer;
+}
+
 /** The gateway's own answer (RFC 9457). */
 export function refuse(walk: Walk, refusal: Refusal): Response {
   walk.refusal = refusal;
@@ -51,7 +57,7 @@ function addFields(walk: Walk, headers: Headers): void {
   headers.set("x-correlation-id", walk.correlationId);
   headers.set("traceparent", walk.traceparent);
   headers.append("via", VIA);
-  headers.append("cache-status", BYPASS);
+  headers.append("cache-status", walk.cacheStatus === "" ? BYPASS : walk.cacheStatus);
   const own = serverTiming(GATEWAY, performance.now() - walk.startedAt - walk.upstreamMs);
   headers.append("server-timing", walk.attempts === 0 ? own : `${own}, ${serverTiming("upstream", walk.upstreamMs)}`);
   const { policy, service, instance } = walk;

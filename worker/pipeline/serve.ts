@@ -2,11 +2,11 @@
 // it. What the walk needs from outside is in this isolate already; only a cold isolate, or one that was idle for more
 // than five seconds, asks for policy and news first, and waits for them a bounded time.
 import { correlationId } from "../core/http/correlation.ts";
-import { problem, type Refusal } from "../core/http/problem.ts";
+import { problem } from "../core/http/problem.ts";
 import { startTrace } from "../core/http/trace.ts";
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { Gateway } from "../platform/gateway.ts";
-import { dress, refuse } from "./answer.ts";
+import { complete, dress, refuse } from "./answer.ts";
 import { authenticate } from "./authenticate.ts";
 import { cache } from "./cache.ts";
 import { capture } from "./capture.ts";
@@ -14,9 +14,10 @@ import { forward } from "./forward.ts";
 import { limit } from "./limit.ts";
 import { profile } from "./profile.ts";
 import { route } from "./route.ts";
-import { Walk } from "./walk.ts";
+import { Walk, type Verdict } from "./walk.ts";
 
-type Step = (walk: Walk) => Refusal | undefined;
+/** A refusal ends the walk as a problem, a `Response` as its answer; undefined lets it go on. Only who must wait returns a promise. */
+type Step = (walk: Walk) => Verdict | Promise<Verdict>;
 
 const STEPS: readonly Step[] = [profile, authenticate, limit, cache, route];
 
@@ -43,12 +44,13 @@ async function walkThrough(
   gateway.isolate.metrics.inFlight++;
   let answer: Response;
   try {
-    const refusal = passes(walk);
-    if (refusal === undefined) {
+    let verdict = passes(walk, 0);
+    if (verdict instanceof Promise) verdict = await verdict;
+    if (verdict === undefined) {
       const result = await forward(walk);
       answer = result instanceof Response ? dress(walk, result) : refuse(walk, result);
     } else {
-      answer = refuse(walk, refusal);
+      answer = verdict instanceof Response ? complete(walk, verdict) : refuse(walk, verdict);
     }
   } catch (error) {
     // A bug of ours: its text is for the log, never for the client.
@@ -59,11 +61,12 @@ async function walkThrough(
   return answer;
 }
 
-/** Through the steps that decide at once. */
-function passes(walk: Walk): Refusal | undefined {
-  for (const step of STEPS) {
-    const refusal = step(walk);
-    if (refusal !== undefined) return refusal;
+/** Through the steps from `next` on: at once, unless one of them has to wait. */
+function passes(walk: Walk, next: number): Verdict | Promise<Verdict> {
+  for (let index = next; index < STEPS.length; index++) {
+    const verdict = STEPS[index]!(walk);
+    if (verdict instanceof Promise) return verdict.then((late) => late ?? passes(walk, index + 1));
+    if (verdict !== undefined) return verdict;
   }
   return undefined;
 }

@@ -11,6 +11,9 @@ import type { ServiceState } from "../platform/services.ts";
 
 const NO_FIELDS = new RequestFields();
 
+/** What a step says: it lets the request go on, refuses it, or has the answer. */
+export type Verdict = Refusal | Response | undefined;
+
 export class Walk {
   readonly request: Request;
   readonly ctx: ExecutionContext;
@@ -50,6 +53,8 @@ export class Walk {
   affinityCookie = "";
 
   // Set by whoever answers.
+  /** The `sluice` member of Cache-Status (RFC 9211); "" while nobody has asked the cache. */
+  cacheStatus = "";
   refusal: Refusal | undefined = undefined;
 
   constructor(request: Request, ctx: ExecutionContext, gateway: Gateway, policy: CompiledPolicy, now: number) {

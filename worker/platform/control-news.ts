@@ -5,6 +5,7 @@ import { CONTROL_NAME } from "../core/protocol/names.ts";
 import type { News, Operation, PolicyDocument, RegionLoad } from "../core/protocol/objects.ts";
 import type { Epochs } from "../core/protocol/reports.ts";
 import type { Env } from "./env.ts";
+import { Ledgers } from "./ledgers.ts";
 import { OffPath } from "./offpath.ts";
 
 const SCHEMA = `
@@ -28,6 +29,8 @@ export class ControlNews {
   /** By `service/instance`. */
   #operations = new Map<string, Operation>();
   newestOperation = 0;
+  /** A copy of the ledgers, which outlives a restart. */
+  readonly ledgers: Ledgers;
   #asOf = 0;
   #askedAt = 0;
   #asking: Promise<void> | undefined;
@@ -40,9 +43,10 @@ export class ControlNews {
     this.#load = load;
     this.#sql = sql;
     sql.exec(SCHEMA);
+    this.ledgers = new Ledgers(sql);
     const rows = sql.exec<{ generation: number; at: number; text: string }>("SELECT generation, at, text FROM policy");
     this.document = rows.toArray()[0];
-    this.epochs.policy = this.document?.generation ?? 0;
+    this.epochs = { policy: this.document?.generation ?? 0, ...this.ledgers.numbers };
   }
 
   /** Of the epochs, ms; counted from 1970 when there never was any news. */
@@ -95,11 +99,11 @@ export class ControlNews {
 
   async #ask(now: number): Promise<void> {
     const known = { policy: this.document?.generation ?? 0, operation: this.newestOperation };
-    const question = { ...known, load: this.#load() };
+    const question = { ...known, ledgers: this.ledgers.numbers, load: this.#load() };
     const ask = () => this.#env.CONTROL.getByName(CONTROL_NAME).news(question);
     const answer = await this.offPath.call(ask, TIMEOUT_MS);
     if (!answer.ok) return;
-    const { epochs, ageMs, policy, operations, inFlight } = answer.value;
+    const { epochs, ageMs, policy, operations, inFlight, ledgers } = answer.value;
     this.epochs = epochs;
     this.othersInFlight = inFlight;
     this.#asOf = now - ageMs;
@@ -107,6 +111,7 @@ export class ControlNews {
       this.#operations.set(`${operation.service}/${operation.instance}`, operation);
       this.newestOperation = Math.max(this.newestOperation, operation.number);
     }
+    if (ledgers !== undefined) this.ledgers.take(ledgers);
     if (policy !== undefined) this.#keep(policy);
   }
 

@@ -8,6 +8,7 @@ import { Metrics } from "./metrics.ts";
 import { News, type Background } from "./news.ts";
 import { waitAtMost } from "./offpath.ts";
 import { Objects } from "./objects.ts";
+import { Orders } from "./orders.ts";
 import { Policies, readPolicy, type Compile } from "./policies.ts";
 import { RegionLink } from "./region.ts";
 import { Reporter, type Findings } from "./reporter.ts";
@@ -40,6 +41,8 @@ export class Isolate {
   readonly news: News;
   readonly reporter: Reporter;
   readonly objects: Objects;
+  /** Purges, changes of keys, experiments: whoever obeys them subscribes. */
+  readonly orders = new Orders();
   readonly now: () => number;
 
   constructor(
@@ -60,7 +63,7 @@ export class Isolate {
     this.news = new News(
       {
         ask: async () => {
-          const answer = await region.news(policies.known, source.discovered?.());
+          const answer = await region.news(policies.known, source.discovered?.(), this.orders.numbers);
           if (answer.ok) {
             if (answer.value.policy !== undefined) policies.take(answer.value.policy, "region");
             this.#tell(source, answer.value.reply);
@@ -147,6 +150,7 @@ export class Isolate {
       generation: policies.current?.generation ?? 0,
       services: source.drain(),
       requests: this.metrics.drain(),
+      ledgers: { ...this.orders.numbers },
       ...(leases === undefined ? {} : { leases }),
       ...(discovered === undefined ? {} : { discovered }),
       ...(choices === undefined ? {} : { choices }),
@@ -172,6 +176,7 @@ export class Isolate {
     const behindMs = this.#toldAt - reply.at;
     if (behindMs >= 0 && behindMs < OVERTAKEN_MS) return;
     this.#toldAt = reply.at;
+    if (reply.ledgers !== undefined) this.orders.take(reply.ledgers);
     source.hear?.(reply, this.now());
   }
 }

@@ -1,6 +1,7 @@
 // Which region this isolate belongs to, and its way there. An isolate stays with one region for life: `REGION_NAME`,
 // or the region nearest to where its first request came from, for a colo serves those around it.
 // When the object is away the caller gets a refusal and goes on with what it knows.
+import type { LedgerNumbers } from "../core/protocol/ledgers.ts";
 import { regionObjectName } from "../core/protocol/names.ts";
 import type { RegionNews } from "../core/protocol/objects.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
@@ -82,8 +83,12 @@ export class RegionLink {
   }
 
   /** Control news through the region's object; `known` is the newest generation this isolate has taken or refused. */
-  news(known: number, discovered?: Record<string, number>): Promise<Result<RegionNews, CallFailure>> {
-    return this.offPath.call(() => this.#object().news(this.name, known, discovered));
+  news(
+    known: number,
+    discovered: Record<string, number> | undefined,
+    ledgers: LedgerNumbers,
+  ): Promise<Result<RegionNews, CallFailure>> {
+    return this.offPath.call(() => this.#object().news(this.name, known, discovered, ledgers));
   }
 
   report(report: Report): Promise<Result<Reply, CallFailure>> {

@@ -1,6 +1,7 @@
 // What the Durable Objects answer to, as types only: objects implement them, platform calls them through its
 // bindings, and neither imports the other. Everything that crosses is plain JSON; policy documents cross as text,
 // so that nobody parses what it only passes on. Times are epoch ms unless the name says otherwise.
+import type { Ledger, LedgerEntry, LedgerNumbers, LedgerPages } from "./ledgers.ts";
 import type {
   Epochs,
   FoundInstance,
@@ -41,6 +42,7 @@ export interface ControlQuestion {
   policy: number;
   /** Number of an operation. */
   operation: number;
+  ledgers: LedgerNumbers;
   /** What the region that asks sends to the instances of each region. */
   load?: RegionLoad;
 }
@@ -56,6 +58,8 @@ export interface ControlAnswer extends News {
   operations: Operation[];
   /** Requests in flight from all other regions together, by the region the instances stand in. */
   inFlight: Record<string, number>;
+  /** What is newer than the numbers of the question. */
+  ledgers?: LedgerPages;
 }
 
 export type OperationCommand = "drain" | "open" | "close" | "reset";
@@ -272,9 +276,14 @@ export interface RegionRpc {
   report(report: Report): Promise<Reply>;
   /**
    * Epochs no older than a second while `ControlObject` answers; `known` is the asker's newest policy generation,
-   * `discovered` as in a report.
+   * `discovered` and `ledgers` as in a report.
    */
-  news(region: string, known: number, discovered?: Record<string, number>): Promise<RegionNews>;
+  news(
+    region: string,
+    known: number,
+    discovered?: Record<string, number>,
+    ledgers?: LedgerNumbers,
+  ): Promise<RegionNews>;
   /** Asks `ControlObject` at once and passes on what it says; whether it was reached. */
   attend(region: string): Promise<boolean>;
   /** A service's object has news that no batch asked for. */
@@ -304,6 +313,11 @@ export interface ControlRpc {
   record(actor: string, action: string, detail: string): void;
   /** Stores what an operator says of an instance, and who said it; answers after it is stored. */
   operate(operation: Omit<Operation, "number">, change: Change): Operation;
-  /** Raises an epoch by one and answers with it. */
-  raise(epoch: "purge" | "keys" | "chaos", change: Change): number;
+  /**
+   * Stores an order that every isolate is to obey, with an audit entry of `action`, and answers with its number once it is
+   * stored; that number is the ledger's epoch. `text` is JSON of at most 65,536 characters.
+   */
+  append(ledger: Ledger, key: string, text: string, action: string, change: Change): number;
+  /** What stands in a ledger, in its order. */
+  ledger(ledger: Ledger): LedgerEntry[];
 }

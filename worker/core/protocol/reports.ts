@@ -2,6 +2,8 @@
 // lost report loses a second of news and nothing else; one that may have been lost is sent again, as it was.
 // Objects implement these types; core decides with them.
 
+import type { LedgerNumbers, LedgerPages } from "./ledgers.ts";
+
 /** What one isolate saw of one instance since its last report. */
 export interface InstanceDelta {
   /** Answers that count as success. */
@@ -46,6 +48,8 @@ export interface Report {
   discovered?: Record<string, number>;
   /** By service, how choices turned out that weighed several ways of looking; only where the policy learns from them. */
   choices?: Record<string, ChoiceTally>;
+  /** Newest numbers heard of the ledgers; what is newer comes with the reply. */
+  ledgers?: LedgerNumbers;
 }
 
 /** With which weights `intelligent_adaptive` mixes its ways of looking at an instance (SEEDS P10). */
@@ -98,6 +102,7 @@ export interface Verdict {
 export interface Epochs {
   /** Policy generation in force. */
   policy: number;
+  /** Newest number of each ledger. */
   purge: number;
   keys: number;
   chaos: number;
@@ -167,6 +172,8 @@ export interface Reply {
   regions?: Record<string, RegionStanding>;
   /** By service; only where another mix was learned than the policy's own. */
   mixes?: Record<string, Mix>;
+  /** Orders newer than the report's numbers. */
+  ledgers?: LedgerPages;
   /** When to report next, ms from now. */
   nextReportMs: number;
 }

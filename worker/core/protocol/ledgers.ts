@@ -1,0 +1,30 @@
+// Ledgers: short orders of `ControlObject` that every isolate must obey within seconds: purges, changes of API keys, chaos
+// experiments. Entries are numbered by the clock (epoch ms, rising strictly), and a newer entry of the same key stands in the
+// place of the older. They travel with control news. A ledger forgets its oldest entries when it grows too long; its floor then says
+// up to which number entries may be missing: whoever knew less must take everything older as affected.
+
+export const LEDGERS = ["purge", "keys", "chaos"] as const;
+
+export type Ledger = (typeof LEDGERS)[number];
+
+export interface LedgerEntry {
+  /** Epoch ms of the order, rising by at least one from entry to entry of a ledger. */
+  readonly number: number;
+  readonly key: string;
+  /** JSON; its shape is the matter of those who write and read this ledger. */
+  readonly text: string;
+}
+
+/** What stands in a ledger above a number, in its order. */
+export interface LedgerPage {
+  readonly floor: number;
+  readonly entries: readonly LedgerEntry[];
+}
+
+/** By ledger; only those that have something new. */
+export type LedgerPages = Partial<Record<Ledger, LedgerPage>>;
+
+/** By ledger, the newest number somebody has; 0 for nothing yet. */
+export type LedgerNumbers = Record<Ledger, number>;
+
+export const NO_NUMBERS: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };
