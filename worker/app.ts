@@ -3,6 +3,7 @@
 import type { Hono } from "hono";
 import { createAdmin } from "./admin/app.ts";
 import type { AdminEnv } from "./admin/context.ts";
+import { answerAi, isAi } from "./ai/door.ts";
 import type { Env } from "./platform/env.ts";
 import { gatewayOf } from "./platform/gateway.ts";
 import { serve } from "./pipeline/serve.ts";
@@ -17,6 +18,7 @@ export function handle(request: Request, env: Env, ctx: ExecutionContext): Respo
     admin ??= createAdmin(() => gateway.isolate);
     return admin.fetch(request, env, ctx);
   }
+  if (isAi(request.url)) return answerAi(request, ctx, gateway, () => serve(request, ctx, gateway));
   return serve(request, ctx, gateway);
 }
 

@@ -4,6 +4,7 @@
 // Laws: a loser is aborted at once and its body never read; what is held (a place, a probe) is given back when the client
 // leaves, by the request's signal, for the runtime ends such a request without a word; a probe that a hedge has overtaken
 // goes on to its end, for otherwise nobody would ever learn what it was sent to find out.
+// Length: one request's attempts, alone and two at once, read in one place.
 import type { Refusal } from "../core/http/problem.ts";
 import { parseRetryAfter } from "../core/http/retry-after.ts";
 import {
@@ -16,6 +17,7 @@ import {
   sent,
   worthAnother,
   type AttemptEvent,
+  type AttemptOptions,
   type Attempts as State,
   type Next,
 } from "../core/resilience/attempts.ts";
@@ -50,6 +52,9 @@ export class Attempts<A extends Answer> {
   abandoned = false;
   #fleet: Fleet;
   #own: ServiceState;
+  /** Who stands in for it, in this order. */
+  #alternatives: readonly ServiceState[];
+  #options: AttemptOptions;
   #exchange: Exchange<A>;
   #state: State;
   #like = -1;
@@ -62,13 +67,21 @@ export class Attempts<A extends Answer> {
   /** A place that was kept for it. */
   #held: Limiter | undefined = undefined;
 
-  constructor(fleet: Fleet, service: ServiceState, exchange: Exchange<A>) {
+  constructor(
+    fleet: Fleet,
+    service: ServiceState,
+    exchange: Exchange<A>,
+    alternatives: readonly ServiceState[] = service.fallbacks,
+    options: AttemptOptions = service.attempts,
+  ) {
     this.#fleet = fleet;
     this.#own = service;
+    this.#alternatives = alternatives;
+    this.#options = options;
     this.#exchange = exchange;
     this.service = service;
     this.#answeredBy = service;
-    this.#state = attempts(exchange.repeatable, exchange.deadlineAt, service.fallbacks.length);
+    this.#state = attempts(exchange.repeatable, exchange.deadlineAt, alternatives.length);
   }
 
   /** Attempts made. */
@@ -84,7 +97,13 @@ export class Attempts<A extends Answer> {
       switch (what.do) {
         case "fallback":
         case "send": {
-          if (what.do === "fallback") this.service = this.#own.fallbacks[what.to]!;
+          if (what.do === "fallback") {
+            this.service = this.#alternatives[what.to]!;
+            if (this.#exchange.turn?.(what.to) === false) {
+              what = this.#tell({ kind: "unavailable", why: "open" });
+              break;
+            }
+          }
           this.attempt?.end();
           let index = this.#take(false);
           if (index < 0) index = await this.#takeLater(index);
@@ -128,8 +147,7 @@ export class Attempts<A extends Answer> {
   }
 
   #tell(event: AttemptEvent): Next {
-    const { budget, attempts: options } = this.#own;
-    return next(this.#state, event, budget, options, Date.now(), this.#fleet.chance);
+    return next(this.#state, event, this.#own.budget, this.#options, Date.now(), this.#fleet.chance);
   }
 
   // --- who ---
@@ -139,7 +157,7 @@ export class Attempts<A extends Answer> {
     const { repeatable } = this.#exchange;
     const state = this.#state;
     this.#like = this.#exchange.describe(service);
-    const mayProbe = repeatable && state.allowed < this.#own.attempts.max;
+    const mayProbe = repeatable && state.allowed < this.#options.max;
     return service.take(state.tried, mayProbe, asked, this.#held, Date.now());
   }
 
@@ -188,7 +206,7 @@ export class Attempts<A extends Answer> {
   #mustBeAborted(index: number): boolean {
     const { repeatable, headersMs, deadlineAt } = this.#exchange;
     if (this.service.gates[index]!.probeEnd > 0) return true;
-    return repeatable && this.#state.allowed < this.#own.attempts.max && Date.now() + headersMs < deadlineAt;
+    return repeatable && this.#state.allowed < this.#options.max && Date.now() + headersMs < deadlineAt;
   }
 
   #begin(index: number, abort: AbortController | undefined): Attempt {
@@ -244,13 +262,15 @@ export class Attempts<A extends Answer> {
     const { loadHeader } = this.service;
     if (loadHeader !== "") this.service.hearLoad(attempt.instance, headers.get(loadHeader), now);
     const outcome = outcomeOf(status);
-    const retries = worthAnother(status, this.#own.attempts);
+    const remedy = this.#exchange.remedy?.(given);
+    const retries = remedy === undefined ? worthAnother(status, this.#options) : remedy === "again";
     const waitMs = retries || outcome === "limited" ? this.#retryAfterMs(headers, now) : -1;
     attempt.settle(outcome, ms, outcome === "limited" ? waitMs : -1, now);
     if (this.#answer !== undefined) drop(this.#answer);
     this.#answer = given;
     this.#answered = attempt;
     this.#answeredBy = this.service;
+    if (remedy === "elsewhere") return this.#tell(UNFIT);
     if (!retries) return undefined;
     return this.#tell({ kind: "status", retryAfterMs: waitMs, ...this.#standing(attempt, now) });
   }
@@ -271,8 +291,8 @@ export class Attempts<A extends Answer> {
   // --- two at once ---
 
   #hedgeMs(): number {
-    const { hedges, hedgeAfter, attempts: options } = this.#own;
-    if (hedgeAfter === false || !this.#exchange.repeatable || options.max < 2) return Infinity;
+    const { hedges, hedgeAfter } = this.#own;
+    if (hedgeAfter === false || !this.#exchange.repeatable || this.#options.max < 2) return Infinity;
     return hedgeDelayMs(hedges, hedgeAfter, Date.now());
   }
 
@@ -332,6 +352,7 @@ export class Attempts<A extends Answer> {
 }
 
 const NOBODY = { others: false, same: false };
+const UNFIT: AttemptEvent = Object.freeze({ kind: "unfit" });
 
 const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -26,6 +26,10 @@ export interface Exchange<A extends Answer> {
   readonly background: Background;
   /** Aborts when the client leaves. Costs something when first asked for. */
   readonly client: AbortSignal;
+  /** It turns to this alternative; false when that one cannot take it. */
+  turn?(to: number): boolean;
+  /** What an answer asks for, where its status alone does not say: another target, another try, or nothing. */
+  remedy?(answer: A): "give" | "elsewhere" | "again";
   /** Writes into the service's choice what it depends on of this request, and says its class (`likeClass`) or -1. */
   describe(service: ServiceState): number;
   /** Sends it. Never rejects; a refusal is the client's own fault, and the instance has no part in it. */

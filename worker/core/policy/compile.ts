@@ -13,7 +13,12 @@ import type {
   HeaderEdits,
   HeaderSource,
 } from "./compiled.ts";
+import * as v from "valibot";
+import { addressOf } from "../providers/options.ts";
+import { service } from "./schema.ts";
 import type { Policy, RoutePolicy, ServicePolicy } from "./schema.ts";
+
+type ProviderPolicy = Policy["providers"][string];
 
 const ATTEMPTS_MS = 30_000;
 
@@ -23,6 +28,10 @@ const TARGET_SERVICE = "x-target-service";
 export function compilePolicy(policy: Policy, generation: number): CompiledPolicy {
   const services = new Map<string, CompiledService>();
   for (const [name, options] of Object.entries(policy.services)) services.set(name, compileService(name, options));
+  for (const [name, provider] of Object.entries(policy.providers)) {
+    const service = providerService(name, provider);
+    if (service !== undefined) services.set(service.name, service);
+  }
   const ids = routeIds(policy.routes);
   const routes = policy.routes.map((route, index) => compileRoute(route, ids[index]!, services));
   const listed = matcher(policy, routes, "listed");
@@ -53,6 +62,34 @@ function compileService(name: string, options: ServicePolicy): CompiledService {
     timeouts: compileTimeouts(options.timeouts),
   };
 }
+
+/**
+ * A provider as the service it is: one instance, with the breaker, limit and checks of its own section. The colon keeps its
+ * name apart from all services'. A model that thinks for a minute is not ill, so slow answers open no breaker by default.
+ */
+function providerService(name: string, provider: ProviderPolicy): CompiledService | undefined {
+  const url = provider.enabled ? addressOf(provider) : undefined;
+  if (url === undefined) return undefined;
+  const { breaker, attempts, concurrency, healthCheck, timeouts } = provider;
+  const patient =
+    breaker === false || breaker.slowMs !== ORDINARY_SLOW_MS ? breaker : { ...breaker, slowMs: NEVER_SLOW_MS };
+  const written = {
+    instances: [{ id: "api", url, ...(provider.region === undefined ? {} : { region: provider.region }) }],
+  };
+  const bare = v.parse(service, written);
+  return compileService(`ai:${name}`, {
+    ...bare,
+    breaker: patient,
+    attempts,
+    concurrency,
+    healthCheck,
+    timeouts,
+  });
+}
+
+/** The default of `breaker.slowMs`, and what stands for "never": a day. */
+const ORDINARY_SLOW_MS = 2_000;
+const NEVER_SLOW_MS = 86_400_000;
 
 /** Also for instances that discovery finds. */
 export function compileInstance(service: string, instance: ServicePolicy["instances"][number]): CompiledInstance {

@@ -164,6 +164,36 @@ export const providerEntries = {
   discoverSeconds: v.optional(secondsOrZero, 3600),
 };
 
+const PUBLIC_ADDRESSES: Readonly<Record<string, string>> = {
+  openai: "https://api.openai.com/v1",
+  anthropic: "https://api.anthropic.com",
+  cohere: "https://api.cohere.com",
+  deepseek: "https://api.deepseek.com",
+  gemini: "https://generativelanguage.googleapis.com/v1beta",
+  groq: "https://api.groq.com/openai/v1",
+  mistral: "https://api.mistral.ai/v1",
+  openrouter: "https://openrouter.ai/api/v1",
+  together: "https://api.together.xyz/v1",
+  xai: "https://api.x.ai/v1",
+};
+
+interface Addressed {
+  readonly adapter: string;
+  readonly baseUrl?: string | undefined;
+  readonly bedrock?: { readonly region: string } | undefined;
+  readonly cloudflareAccount?: string | undefined;
+}
+
+/** Where a provider stands: its own word, or its adapter's public address. */
+export function addressOf({ adapter, baseUrl, bedrock, cloudflareAccount }: Addressed): string | undefined {
+  if (baseUrl !== undefined) return baseUrl;
+  if (adapter === "bedrock" && bedrock !== undefined) return `https://bedrock-runtime.${bedrock.region}.amazonaws.com`;
+  if (adapter === "workers-ai" && cloudflareAccount !== undefined) {
+    return `https://api.cloudflare.com/client/v4/accounts/${cloudflareAccount}/ai`;
+  }
+  return PUBLIC_ADDRESSES[adapter];
+}
+
 // --- models ---
 
 const targetName = v.pipe(

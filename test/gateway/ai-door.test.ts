@@ -1,0 +1,105 @@
+// The AI door as a whole: who may enter, what is passed on byte for byte, and what is answered when nobody can.
+import OpenAI from "openai";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { open } from "../support/client.ts";
+import { startRig } from "../support/rig.ts";
+import type { Rig } from "../support/rig.ts";
+import { startUpstream } from "../support/upstream.ts";
+import type { Upstream } from "../support/upstream.ts";
+
+let upstream: Upstream;
+let rig: Rig;
+let client: OpenAI;
+
+const CHUNK = { id: "c1", object: "chat.completion.chunk", created: 1, model: "gpt-x" };
+const STREAM = [
+  { ...CHUNK, choices: [{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }] },
+  { ...CHUNK, choices: [{ index: 0, delta: { content: "Hel" }, finish_reason: null }] },
+  { ...CHUNK, choices: [{ index: 0, delta: { content: "lo" }, finish_reason: null }] },
+  { ...CHUNK, choices: [{ index: 0, delta: {}, finish_reason: "stop" }] },
+]
+  .map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`)
+  .concat("data: [DONE]\n\n")
+  .join("");
+const WHOLE = `{"id":"c1","object":"chat.completion", "created":1,"model":"gpt-x","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}`;
+
+beforeAll(async () => {
+  upstream = await startUpstream();
+  rig = await startRig({
+    policy: {
+      expose: true,
+      ai: { auth: "none" },
+      providers: { one: { adapter: "openai", baseUrl: `${upstream.origin}/v1`, key: { secret: "ONE_KEY" } } },
+      models: { smart: { targets: ["one/gpt-x"] } },
+    },
+    vars: { ONE_KEY: "sk-one" },
+  });
+  client = new OpenAI({ apiKey: "client-key", baseURL: `${rig.g1}/v1`, maxRetries: 0 });
+});
+afterAll(async () => {
+  await rig?.close();
+  await upstream?.close();
+});
+beforeEach(() => {
+  upstream.clear();
+  upstream.play(async ({ request }) => {
+    await upstream.whole(request.number);
+    const asked = JSON.parse(request.body.toString()) as { stream?: boolean };
+    return asked.stream === true
+      ? { headers: { "Content-Type": "text/event-stream" }, body: STREAM }
+      : { headers: { "Content-Type": "application/json" }, body: WHOLE };
+  });
+});
+
+const messages = [{ role: "user", content: "hi" }] as const;
+
+const post = (path: string, body: unknown) =>
+  open(rig.g1, {
+    method: "POST",
+    target: path,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  }).answer();
+
+it("passes a whole answer byte for byte, asked with the provider's own key and model", async () => {
+  const answer = await post("/v1/chat/completions", { model: "smart", messages, future_field: { a: 1 } });
+  expect(answer).toMatchObject({ status: 200, text: WHOLE });
+  expect(answer.header("x-sluice-provider")).toBe("one");
+  expect(upstream.last.path).toBe("/v1/chat/completions");
+  expect(upstream.last.header("authorization")).toBe("Bearer sk-one");
+  expect(JSON.parse(upstream.last.body.toString())).toEqual({ model: "gpt-x", messages, future_field: { a: 1 } });
+});
+
+it("serves the official client, whole and streamed", async () => {
+  const whole = await client.chat.completions.create({ model: "one/gpt-x", messages: [...messages] });
+  expect(whole.choices[0]?.message.content).toBe("Hello");
+  const stream = await client.chat.completions.create({ model: "smart", messages: [...messages], stream: true });
+  let text = "";
+  for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
+  expect(text).toBe("Hello");
+});
+
+it("answers in OpenAI's envelope what it refuses itself", async () => {
+  const answer = await post("/v1/chat/completions", { model: "nobody", messages });
+  expect(answer.status).toBe(404);
+  expect(answer.json()).toMatchObject({ error: { type: "invalid_request_error", code: "model_not_found" } });
+  expect((await post("/v1/nowhere", {})).status).toBe(404);
+});
+
+it("hands back a client's mistake as the provider put it, asked once", async () => {
+  const body =
+    '{"error": {"message":"bad temperature","type":"invalid_request_error","param":"temperature","code":null}}';
+  upstream.play({ status: 400, headers: { "Content-Type": "application/json" }, body });
+  expect(await post("/v1/chat/completions", { model: "smart", messages })).toMatchObject({ status: 400, text: body });
+  expect(upstream.count).toBe(1);
+});
+
+it("surfaces a provider that refuses the gateway's key as 502", async () => {
+  upstream.play({
+    status: 401,
+    body: '{"error":{"message":"Incorrect API key provided: sk-one","code":"invalid_api_key"}}',
+  });
+  const answer = await post("/v1/chat/completions", { model: "smart", messages });
+  expect(answer.status).toBe(502);
+  expect(answer.text).not.toContain("sk-one");
+});
