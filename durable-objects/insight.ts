@@ -1,154 +1,146 @@
-// The one InsightObject: what only becomes clear over minutes and over all regions. Its first room learns with which
-// weights `intelligent_adaptive` mixes its ways of looking (SEEDS P10, P11): regions bring how choices turned out, and are
-// told the mix that came of it. Nothing waits for it; while it is away the last mixes stand, or the policy's own. A change
-// of a mix is stored in the turn that makes it; evidence once a minute.
+// The one InsightObject: what only becomes clear over minutes and over all regions. Rooms of its own (worker/platform), each with its
+// tables: learned mixes, rollups of what happened, alerts over them, and notices on their way. Nothing waits for it; while it
+// is away the last mixes stand and regions keep what they have to tell. Everything that was acknowledged is stored.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
+import { MINUTE, HOUR, SECOND } from "../worker/core/insight/rollup.ts";
 import type {
+  AlertsReading,
   InsightReading,
   InsightRpc,
-  LearningReading,
   LearnNews,
-  LearnSettings,
+  RollupQuestion,
+  RollupReading,
   Suggestion,
 } from "../worker/core/protocol/insight.ts";
 import type { Mix } from "../worker/core/protocol/reports.ts";
-import {
-  addTally,
-  EXPERTS,
-  learnState,
-  learnStep,
-  reapply,
-  revert,
-  type LearnState,
-  type Optimisation,
-} from "../worker/core/routing/learn.ts";
+import type { RollupBatch } from "../worker/core/protocol/rollups.ts";
+import { Alerts } from "../worker/platform/alerts.ts";
+import { ControlNews } from "../worker/platform/control-news.ts";
+import { Deliveries } from "../worker/platform/deliveries.ts";
 import type { Env } from "../worker/platform/env.ts";
+import { Learnings } from "../worker/platform/learnings.ts";
+import { Policies } from "../worker/platform/policies.ts";
+import { Rollups } from "../worker/platform/rollups.ts";
 import { Schedule } from "../worker/platform/schedule.ts";
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS learning (service TEXT PRIMARY KEY, settings TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL);`;
-
-const MOST_SERVICES = 1_000;
 const SNAPSHOT_MS = 60_000;
-const SUGGESTIONS_SHOWN = 200;
-
-interface Learning {
-  settings: LearnSettings;
-  state: LearnState;
-  /** Evidence that is not stored yet. */
-  dirty: boolean;
-}
+const EVALUATE_MS = 5_000;
+/** After the last traffic rules are evaluated this much longer: that there is none may be what they look for. */
+const WATCH_MS = 600_000;
+const DELIVERIES_SHOWN = 100;
 
 export class InsightObject extends DurableObject<Env> implements InsightRpc {
   #sql = this.ctx.storage.sql;
-  #schedule = new Schedule(this.ctx.storage, ["snapshot"]);
-  /** By service, in order of the last news, oldest first. */
-  #learning = new Map<string, Learning>();
+  #schedule = new Schedule(this.ctx.storage, ["snapshot", "evaluate", "deliver"]);
+  #control = new ControlNews(this.env, this.#sql);
+  #policies = new Policies(this.env);
+  #learnings = new Learnings(this.#sql);
+  #rollups = new Rollups(this.ctx.storage, Date.now());
+  #deliveries = new Deliveries(this.env, this.#sql);
+  #alerts = new Alerts(this.ctx.storage, this.#rollups, this.#deliveries);
+  #trafficAt = Date.now();
   #router = AutoRouter()
-    .get("/health", () => ({ status: "ok", services: this.#learning.size }))
-    .get("/state", () => this.reading());
+    .get("/health", () => ({ status: "ok", services: this.#learnings.services }))
+    .get("/state", () => ({ ...this.reading(), alerts: this.alerts(Number.MAX_SAFE_INTEGER, 20) }));
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#sql.exec(SCHEMA);
-    const rows = this.#sql.exec<{ service: string; settings: string; state: string }>(
-      "SELECT service, settings, state FROM learning ORDER BY at",
-    );
-    for (const { service, settings, state } of rows) {
-      const stored = { settings: JSON.parse(settings) as LearnSettings, state: JSON.parse(state) as LearnState };
-      this.#learning.set(service, { ...stored, dirty: false });
-    }
+    this.#adopt();
   }
 
   override fetch(request: Request): Promise<Response> {
     return this.#router.fetch(request);
   }
 
+  // --- learning ---
+
   async learn(news: Record<string, LearnNews>): Promise<Record<string, Mix>> {
     const now = Date.now();
-    const mixes: Record<string, Mix> = {};
-    for (const [service, { settings, tally }] of Object.entries(news)) {
-      const learning = this.#take(service, settings, now);
-      addTally(learning.state.tally, tally);
-      learning.dirty = true;
-      const next = learnStep(learning.state, now, settings);
-      const changed = next.mix !== learning.state.mix || next.records !== learning.state.records;
-      learning.state = next;
-      if (changed) this.#store(service, learning, now);
-      if (settings.learn && !sameMix(next.mix, settings)) mixes[service] = next.mix;
-    }
+    const mixes = this.#learnings.learn(news, now);
     await this.#schedule.by("snapshot", now + SNAPSHOT_MS);
     return mixes;
   }
 
-  /** What is known of a service. Another start in the policy is another beginning: nothing learned from the old one holds. */
-  #take(service: string, settings: LearnSettings, now: number): Learning {
-    let learning = this.#learning.get(service);
-    if (learning === undefined || !sameMix(learning.settings, settings)) {
-      const state = learnState(service, settings, now);
-      const { nextId, records } = learning?.state ?? state;
-      learning = { settings, state: { ...state, nextId, records }, dirty: true };
-    }
-    learning.settings = settings;
-    this.#learning.delete(service);
-    this.#learning.set(service, learning);
-    if (this.#learning.size > MOST_SERVICES) this.#forget(this.#learning.keys().next().value!);
-    return learning;
-  }
-
-  #forget(service: string): void {
-    this.#learning.delete(service);
-    this.#sql.exec("DELETE FROM learning WHERE service = ?", service);
-  }
-
   decide(id: string, decision: "apply" | "rollback"): Suggestion | undefined {
-    const { service, number } = partsOf(id);
-    const learning = this.#learning.get(service);
-    const record = learning?.state.records.find((each) => each.id === number);
-    if (learning === undefined || record === undefined) return undefined;
-    const now = Date.now();
-    const decide = decision === "apply" ? reapply : revert;
-    learning.state = decide(learning.state, number, now);
-    this.#store(service, learning, now);
-    return suggestionOf(record, learning.state);
+    return this.#learnings.decide(id, decision, Date.now());
   }
 
   reading(): InsightReading {
-    const learning = [...this.#learning].map(([service, { settings, state }]): [string, LearningReading] => {
-      const { performance, load, proximity, adaptive } = settings;
-      const start = { performance, load, proximity, adaptive };
-      return [service, { start, mix: state.mix, choices: state.tally.choices, analysedAt: state.analysedAt }];
-    });
-    const suggestions = [...this.#learning.values()]
-      .flatMap(({ state }) => state.records.map((record) => suggestionOf(record, state)))
-      .toSorted((a, b) => b.appliedAt - a.appliedAt || b.id.localeCompare(a.id));
-    return { learning: Object.fromEntries(learning), suggestions: suggestions.slice(0, SUGGESTIONS_SHOWN) };
+    return this.#learnings.reading();
+  }
+
+  // --- what happened ---
+
+  async rollup(batch: RollupBatch): Promise<void> {
+    const now = Date.now();
+    this.#trafficAt = now;
+    this.#rollups.take(batch, now);
+    await this.#schedule.by("evaluate", now + EVALUATE_MS);
+  }
+
+  history({ grain, from, to, series }: RollupQuestion): RollupReading[] {
+    const rows = this.#rollups.read({ second: SECOND, minute: MINUTE, hour: HOUR }[grain], from, to);
+    return rows.map(({ at, slices }) => ({
+      at,
+      slices: series === undefined ? slices : Object.fromEntries(series.map((name) => [name, slices[name] ?? {}])),
+    }));
+  }
+
+  // --- alerts ---
+
+  alerts(before: number, limit: number): AlertsReading {
+    return {
+      items: this.#alerts.list(before, limit),
+      rules: this.#alerts.rules(),
+      deliveries: this.#deliveries.list(DELIVERIES_SHOWN),
+    };
+  }
+
+  acknowledge(id: string, by: string): AlertsReading["items"][number]["alert"] | undefined {
+    return this.#alerts.acknowledge(id, by, Date.now());
   }
 
   override async alarm(): Promise<void> {
-    await this.#schedule.take(Date.now());
+    for (const job of await this.#schedule.take(Date.now())) {
+      switch (job) {
+        case "snapshot":
+          this.#learnings.store(Date.now());
+          break;
+        case "evaluate":
+          await this.#evaluate();
+          break;
+        case "deliver":
+          // Not waited for: a notifier that is slow must not hold up the next evaluation.
+          this.ctx.waitUntil(this.#deliver());
+      }
+    }
+  }
+
+  async #evaluate(): Promise<void> {
+    await this.#control.refresh();
+    this.#adopt();
     const now = Date.now();
-    for (const [service, learning] of this.#learning) if (learning.dirty) this.#store(service, learning, now);
+    this.#alerts.tick(now);
+    const goesOn = this.#alerts.stands || (this.#alerts.watches && now - this.#trafficAt < WATCH_MS);
+    if (goesOn) await this.#schedule.by("evaluate", now + EVALUATE_MS);
+    await this.#scheduleDelivery();
   }
 
-  #store(service: string, learning: Learning, now: number): void {
-    learning.dirty = false;
-    const row = [service, JSON.stringify(learning.settings), JSON.stringify(learning.state), now];
-    this.#sql.exec("INSERT OR REPLACE INTO learning (service, settings, state, at) VALUES (?, ?, ?, ?)", ...row);
+  #adopt(): void {
+    const { document } = this.#control;
+    if (document !== undefined) this.#policies.take(document, "region");
+    const { current } = this.#policies;
+    if (current !== undefined) this.#alerts.configure(current.policy);
   }
-}
 
-const sameMix = (a: Mix, b: Mix): boolean => EXPERTS.every((expert) => a[expert] === b[expert]);
+  async #deliver(): Promise<void> {
+    await this.#deliveries.send(this.#policies.current?.policy.notifiers ?? {}, Date.now());
+    await this.#scheduleDelivery();
+  }
 
-const suggestionOf = (record: Optimisation, { mix }: LearnState): Suggestion => ({
-  ...record,
-  id: `${record.service}.${record.id}`,
-  inForce: sameMix(record.after, mix),
-});
-
-/** Service names may hold dots: the number stands behind the last one. */
-function partsOf(id: string): { service: string; number: number } {
-  const dot = id.lastIndexOf(".");
-  return { service: id.slice(0, dot), number: Number(id.slice(dot + 1)) };
+  async #scheduleDelivery(): Promise<void> {
+    const at = this.#deliveries.nextAt;
+    if (at !== undefined) await this.#schedule.by("deliver", Math.max(at, Date.now()));
+  }
 }

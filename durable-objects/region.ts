@@ -32,6 +32,7 @@ import { ControlNews } from "../worker/platform/control-news.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Policies } from "../worker/platform/policies.ts";
 import { RegionLearning } from "../worker/platform/region-learning.ts";
+import { RegionRollups } from "../worker/platform/region-rollups.ts";
 import { RegionWatch } from "../worker/platform/region-watch.ts";
 import { Schedule } from "../worker/platform/schedule.ts";
 import { ServiceLinks } from "../worker/platform/service-links.ts";
@@ -52,6 +53,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   #state: RegionState = emptyRegion(Date.now());
   #watch = new RegionWatch(this.env);
   #learning = new RegionLearning(this.env);
+  #rollups = new RegionRollups(this.env);
   #control = new ControlNews(this.env, this.#sql, () => ({ region: this.#name, inFlight: this.#watch.inFlight }));
   #policies = new Policies(this.env);
   #services = new ServiceLinks(this.env, this.#sql, this.#control, (service) =>
@@ -98,6 +100,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     if (taken) {
       this.#watch.take(report);
       this.#learning.take(report);
+      this.#rollups.take(report);
     }
     if (asks) await this.#exchange(urgentServices(report), URGENT_TIMEOUT_MS);
     return this.#reply(report.discovered, this.#services.leasesOf(report.isolate), report.ledgers);
@@ -231,7 +234,8 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       ...this.#services.waiting(now),
     ]);
     this.#services.forgetLeases(now);
-    await Promise.all([this.#exchange(services, EXCHANGE_TIMEOUT_MS), this.#learning.tell()]);
+    const insight = [this.#learning.tell(), this.#rollups.tell(this.#name)];
+    await Promise.all([this.#exchange(services, EXCHANGE_TIMEOUT_MS), ...insight]);
   }
 
   #checkpoint(): void {

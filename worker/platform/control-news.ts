@@ -1,4 +1,4 @@
-// What a region's object knows of `ControlObject`: epochs, their age, what operators said, and the newest policy, which
+// What a region's object, or the one `InsightObject`, knows of `ControlObject`: epochs, their age, what operators said, and the newest policy, which
 // also outlives a restart. It asks at most once a second, once for all who wait; while `ControlObject` is away the last
 // news stands.
 import { CONTROL_NAME } from "../core/protocol/names.ts";
@@ -21,7 +21,7 @@ export class ControlNews {
   readonly offPath = new OffPath("ControlObject");
   /** Requests in flight from all other regions, by the region they go to. */
   othersInFlight: Record<string, number> = {};
-  #load: () => RegionLoad;
+  #load: (() => RegionLoad) | undefined;
   /** The newest policy; undefined while `ControlObject` holds none, or never answered. */
   document: PolicyDocument | undefined;
   #env: Pick<Env, "CONTROL">;
@@ -38,7 +38,7 @@ export class ControlNews {
   #refusals = new Set<string>();
 
   /** `load`: what this region sends where, told with each question. */
-  constructor(env: Pick<Env, "CONTROL">, sql: SqlStorage, load: () => RegionLoad) {
+  constructor(env: Pick<Env, "CONTROL">, sql: SqlStorage, load?: () => RegionLoad) {
     this.#env = env;
     this.#load = load;
     this.#sql = sql;
@@ -99,7 +99,8 @@ export class ControlNews {
 
   async #ask(now: number): Promise<void> {
     const known = { policy: this.document?.generation ?? 0, operation: this.newestOperation };
-    const question = { ...known, ledgers: this.ledgers.numbers, load: this.#load() };
+    const load = this.#load?.();
+    const question = { ...known, ledgers: this.ledgers.numbers, ...(load === undefined ? {} : { load }) };
     const ask = () => this.#env.CONTROL.getByName(CONTROL_NAME).news(question);
     const answer = await this.offPath.call(ask, TIMEOUT_MS);
     if (!answer.ok) return;

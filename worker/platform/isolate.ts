@@ -150,6 +150,7 @@ export class Isolate {
       generation: policies.current?.generation ?? 0,
       services: source.drain(),
       requests: this.metrics.drain(),
+      slices: this.metrics.slices(),
       ledgers: { ...this.orders.numbers },
       ...(leases === undefined ? {} : { leases }),
       ...(discovered === undefined ? {} : { discovered }),

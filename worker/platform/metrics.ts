@@ -2,6 +2,9 @@
 // Law: every label comes from the policy or from a fixed list, and every map is bounded, so that no client can make
 // the series grow; what is over the bound is counted under `other`.
 
+import type { SliceRow } from "../core/protocol/rollups.ts";
+import { clearSketch, flatten, record, sketch, type Sketch } from "../core/stats/sketch.ts";
+
 const MOST_ROUTES = 300;
 const MOST_INSTANCES = 2_000;
 const MOST_CODES = 64;
@@ -22,6 +25,18 @@ export interface RouteSeries {
   /** By status class, index 1 to 5; 0 for anything else. */
   readonly classes: number[];
   readonly durations: Durations;
+  /** Since the last report. */
+  readonly untold: Untold;
+}
+
+/** Of one series, on its way to the region. */
+interface Untold {
+  readonly classes: number[];
+  limited: number;
+  /** Requests that asked the cache, and that it answered. */
+  lookups: number;
+  hits: number;
+  readonly times: Sketch;
 }
 
 /** How one attempt at an instance ended. `cancelled`: the client left, or another attempt won. */
@@ -60,12 +75,33 @@ export class Metrics {
   observe(route: string, service: string, status: number, totalMs: number): void {
     this.total++;
     if (status >= 500) this.failed++;
-    const { classes, durations: times } = this.#routes.get(route)?.get(service) ?? this.#open(route, service);
-    classes[status >= 100 && status < 600 ? (status / 100) | 0 : 0]!++;
+    const series = this.#routes.get(route)?.get(service) ?? this.#open(route, service);
+    const { classes, durations: times, untold } = series;
+    const statusClass = status >= 100 && status < 600 ? (status / 100) | 0 : 0;
+    classes[statusClass]!++;
+    untold.classes[statusClass]!++;
+    if (status === 429) untold.limited++;
+    record(untold.times, totalMs);
     let bucket = 0;
     while (bucket < DURATION_BOUNDS_MS.length && totalMs > DURATION_BOUNDS_MS[bucket]!) bucket++;
     times.counts[bucket]!++;
     times.sumMs += totalMs;
+  }
+
+  /** What happened since the last call, for the report; the series without news are left out. */
+  slices(): SliceRow[] {
+    const rows: SliceRow[] = [];
+    for (const { route, service, untold } of this.series()) {
+      const requests = untold.times.count;
+      if (requests === 0) continue;
+      const { limited, lookups, hits, times } = untold;
+      const [, , , , rejected = 0, failed = 0] = untold.classes;
+      rows.push({ route, service, requests, failed, rejected, limited, lookups, hits, times: flatten(times) });
+      untold.classes.fill(0);
+      untold.limited = untold.lookups = untold.hits = 0;
+      clearSketch(times);
+    }
+    return rows;
   }
 
   /** Every series that has counted something. */
@@ -77,7 +113,8 @@ export class Metrics {
     if (this.#opened >= MOST_ROUTES && (route !== OTHER || service !== OTHER)) {
       return this.#routes.get(OTHER)?.get(OTHER) ?? this.#open(OTHER, OTHER);
     }
-    const series = { route, service, classes: [0, 0, 0, 0, 0, 0], durations: durations() };
+    const untold = { classes: [0, 0, 0, 0, 0, 0], limited: 0, lookups: 0, hits: 0, times: sketch() };
+    const series = { route, service, classes: [0, 0, 0, 0, 0, 0], durations: durations(), untold };
     const byService = this.#routes.get(route) ?? new Map<string, RouteSeries>();
     this.#routes.set(route, byService.set(service, series));
     this.#opened++;

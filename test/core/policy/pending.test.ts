@@ -27,8 +27,6 @@ describe("pendingSections", () => {
 
   it.each<[string, WrittenPolicy]>([
     ["chaos", { chaos: { enabled: true } }],
-    ["alerts", { alerts: [{ name: "a", when: "true" }] }],
-    ["notifiers", { notifiers: { n: { kind: "slack", url: { secret: "H" } } } }],
     ["cache", { cache: { rules: [{ match: "GET /a" }] } }],
     ["security.apiKeys", { security: { apiKeys: {} } }],
     ["telemetry.otlp", { telemetry: { otlp: { url: "https://otlp.example.com" } } }],

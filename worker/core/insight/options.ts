@@ -14,22 +14,22 @@ import {
   share,
   text,
 } from "../protocol/fields.ts";
+import { compileCondition } from "./condition.ts";
 
 // --- alerts ---
 
 const labels = v.record(name, v.pipe(v.string(), v.maxLength(1024)));
 
-/** CEL. `matches` is a backtracking regular expression underneath, so it may not be called; strings may say the word. */
-const callsMatches = (source: string): boolean => {
-  const code = source.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
-  return /\bmatches\s*\(/.test(code);
-};
-
+/** CEL over `metrics` (condition.ts). */
 const condition = v.pipe(
   v.string(),
   v.minLength(1),
   v.maxLength(2048),
-  v.check((source) => !callsMatches(source), "must not call matches(): regular expressions are not allowed"),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const compiled = compileCondition(dataset.value);
+    if (!compiled.ok) addIssue({ message: compiled.error });
+  }),
 );
 
 export const alertOptions = v.strictObject({
@@ -48,14 +48,23 @@ export const alertOptions = v.strictObject({
   notify: v.optional(v.pipe(v.array(name), v.maxLength(16)), []),
   /** Absent: the whole fleet. */
   scope: v.optional(
-    v.strictObject({
-      service: v.optional(name),
-      instance: v.optional(name),
-      route: v.optional(text(256)),
-      region: v.optional(name),
-      provider: v.optional(name),
-      model: v.optional(name),
-    }),
+    v.pipe(
+      v.strictObject({
+        service: v.optional(name),
+        instance: v.optional(name),
+        route: v.optional(text(256)),
+        region: v.optional(name),
+        provider: v.optional(name),
+        model: v.optional(name),
+      }),
+      v.check(
+        (scope) =>
+          ["", "service", "instance,service", "route", "region", "provider", "model,provider"].includes(
+            Object.keys(scope).toSorted().join(),
+          ),
+        "must name one of service, service and instance, route, region, provider, provider and model",
+      ),
+    ),
   ),
 });
 

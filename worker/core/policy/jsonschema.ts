@@ -61,7 +61,7 @@ export function policyJsonSchema(): SchemaNode {
     // What an operator writes, before defaults and derived values are filled in.
     typeMode: "input",
     // Checks are functions; a second pattern on one string has no place beside the first.
-    ignoreActions: ["check"],
+    ignoreActions: ["check", "raw_check"],
     definitions,
   });
   const document: Record<string, unknown> = {

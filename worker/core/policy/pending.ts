@@ -72,8 +72,6 @@ const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
     reason: "experiments cannot be run yet",
     inUse: ({ chaos }) => chaos !== false && chaos.enabled,
   },
-  { section: "alerts", reason: "conditions are not evaluated yet", inUse: (policy) => policy.alerts.length > 0 },
-  { section: "notifiers", reason: "nobody is notified yet", inUse: (policy) => isSet(policy.notifiers) },
   {
     section: "telemetry.analyticsEngine",
     reason: "records are not written to Analytics Engine yet",

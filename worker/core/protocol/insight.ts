@@ -1,5 +1,6 @@
 // What `InsightObject` is told and answers, as types only, like everything objects say to each other (objects.ts).
 import type { ChoiceTally, Mix } from "./reports.ts";
+import type { RollupBatch, Slices } from "./rollups.ts";
 
 /** How the policy lets a service's mix be learned, and where it starts. */
 export interface LearnSettings extends Mix {
@@ -47,11 +48,92 @@ export interface InsightReading {
   suggestions: Suggestion[];
 }
 
-/** One for all: what is learned from how decisions turned out. */
+export interface RollupQuestion {
+  grain: "second" | "minute" | "hour";
+  /** Epoch ms; rows from `from` up to, but not at, `to`. */
+  from: number;
+  to: number;
+  /** Absent: all series. */
+  series?: string[];
+}
+
+export interface RollupReading {
+  at: number;
+  slices: Slices;
+}
+
+/** What is shown of an alert is the alert itself; core/insight says what it is. */
+export interface AlertsReading {
+  /** Newest first; `number` is what `before` of the next page is. */
+  items: { number: number; alert: AlertReading }[];
+  /** How each rule of the policy stands. */
+  rules: RuleReading[];
+  /** Notices, newest first. */
+  deliveries: DeliveryReading[];
+}
+
+export interface AlertReading {
+  id: string;
+  rule: string;
+  severity: "info" | "warning" | "error" | "critical";
+  state: "active" | "acknowledged" | "resolved";
+  title: string;
+  description: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  scope: string;
+  condition: string;
+  /** The figures the condition looks at, as they were when it fired and as they were last. */
+  atFiring: Record<string, number>;
+  values: Record<string, number>;
+  /** Epoch ms, 0 for never: when the condition began to hold, and what became of the alert. */
+  since: number;
+  firedAt: number;
+  acknowledgedAt: number;
+  acknowledgedBy: string;
+  resolvedAt: number;
+}
+
+export interface RuleReading {
+  rule: string;
+  enabled: boolean;
+  severity: AlertReading["severity"];
+  condition: string;
+  scope: string;
+  status: "ok" | "pending" | "firing" | "unknown" | "error";
+  error: string;
+  /** Epoch ms, 0 for never. */
+  since: number;
+  firedAt: number;
+  evaluatedAt: number;
+}
+
+export interface DeliveryReading {
+  /** The same at every try. */
+  id: string;
+  notifier: string;
+  /** Ids of the alerts it tells of. */
+  alerts: string[];
+  madeAt: number;
+  tries: number;
+  /** When it is tried next; 0 when it is over. */
+  nextAt: number;
+  state: "waiting" | "sent" | "failed";
+  /** Why the last try was not taken; "" when it was. */
+  problem: string;
+}
+
+/** One for all: what is learned from how decisions turned out, what happened, and what to be alarmed at. */
 export interface InsightRpc {
   /** Counts a region's news in, by service, and answers with the mixes of those services that are not the policy's own. */
   learn(news: Record<string, LearnNews>): Promise<Record<string, Mix>>;
   reading(): InsightReading;
   /** Takes a suggestion back, or puts it into force again; undefined when there is none of that id. */
   decide(id: string, decision: "apply" | "rollback"): Suggestion | undefined;
+  /** Counts a batch once, however often it arrives; it is stored when this answers. */
+  rollup(batch: RollupBatch): Promise<void>;
+  history(question: RollupQuestion): RollupReading[];
+  alerts(before: number, limit: number): AlertsReading;
+  /** Stored when this answers; undefined when there is none of that id. */
+  acknowledge(id: string, by: string): AlertReading | undefined;
 }

@@ -3,6 +3,7 @@
 // Objects implement these types; core decides with them.
 
 import type { LedgerNumbers, LedgerPages } from "./ledgers.ts";
+import type { SliceRow } from "./rollups.ts";
 
 /** What one isolate saw of one instance since its last report. */
 export interface InstanceDelta {
@@ -48,6 +49,8 @@ export interface Report {
   discovered?: Record<string, number>;
   /** By service, how choices turned out that weighed several ways of looking; only where the policy learns from them. */
   choices?: Record<string, ChoiceTally>;
+  /** What happened since the last report, by route and service, and by model. */
+  slices?: SliceRow[];
   /** Newest numbers heard of the ledgers; what is newer comes with the reply. */
   ledgers?: LedgerNumbers;
 }

@@ -1,0 +1,31 @@
+// Alerts: what stands, how each rule does, who was told; and the acknowledgement, which is stored before it is answered.
+import type { Asked } from "./context.ts";
+import { page } from "./body.ts";
+import { refusal, unavailable } from "./refuse.ts";
+
+const ACTOR = "admin token";
+
+export async function getAlerts(c: Asked): Promise<Response> {
+  const asked = page(c);
+  if (!asked.ok) return asked.error;
+  const { before, limit } = asked.value;
+  const reading = await c.get("isolate").objects.askInsight((insight) => insight.alerts(before, limit));
+  if (!reading.ok) return unavailable(c);
+  const { items, rules, deliveries } = reading.value;
+  const next = items.length === limit ? (items.at(-1)?.number ?? null) : null;
+  return c.json({ items: items.map(({ alert }) => alert), next, rules, deliveries });
+}
+
+/** `POST alerts/{id}:ack`. */
+export async function acknowledgeAlert(c: Asked): Promise<Response> {
+  const { objects } = c.get("isolate");
+  const action = c.req.param("action") ?? "";
+  if (!action.endsWith(":ack")) return refusal(c, { code: "not_found" });
+  const id = action.slice(0, -":ack".length);
+  const acknowledged = await objects.askInsight((insight) => insight.acknowledge(id, ACTOR));
+  if (!acknowledged.ok) return unavailable(c);
+  if (acknowledged.value === undefined) return refusal(c, { code: "not_found" });
+  const written = await objects.askControl((control) => control.record(ACTOR, "alert.ack", id));
+  if (!written.ok) return unavailable(c);
+  return c.json(acknowledged.value);
+}
