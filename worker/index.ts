@@ -4,6 +4,7 @@ import type { Env } from "./platform/env.ts";
 
 export { ControlObject } from "../durable-objects/control.ts";
 export { InsightObject } from "../durable-objects/insight.ts";
+export { LimiterObject } from "../durable-objects/limiter.ts";
 export { RegionObject } from "../durable-objects/region.ts";
 export { ServiceObject } from "../durable-objects/service.ts";
 

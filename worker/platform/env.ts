@@ -1,6 +1,7 @@
 // What the runtime hands to the Worker and its objects: the bindings and variables of wrangler.toml, and no others.
 // Anything that may be missing is optional here, so that every reader says what it does without it.
 import type { InsightRpc } from "../core/protocol/insight.ts";
+import type { LimiterRpc } from "../core/protocol/limiter.ts";
 import type { ControlRpc, RegionRpc, ServiceRpc } from "../core/protocol/objects.ts";
 
 type ObjectNamespace<Rpcs> = DurableObjectNamespace<Rpcs & Rpc.DurableObjectBranded>;
@@ -12,6 +13,7 @@ export interface Env {
   readonly REGION: ObjectNamespace<RegionRpc>;
   readonly CONTROL: ObjectNamespace<ControlRpc>;
   readonly INSIGHT: ObjectNamespace<InsightRpc>;
+  readonly LIMITER: ObjectNamespace<LimiterRpc>;
   /** Region of the policy this deployment answers from; empty: the region nearest to the colo. */
   readonly REGION_NAME?: string;
   /** Bearer token of the admin API; without it the admin API refuses. */

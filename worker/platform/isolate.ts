@@ -4,6 +4,9 @@
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Env } from "./env.ts";
+import { Budgets } from "./budgets.ts";
+import { Limiter } from "./limiter.ts";
+import { LimiterLink } from "./limiter-link.ts";
 import { Metrics } from "./metrics.ts";
 import { News, type Background } from "./news.ts";
 import { waitAtMost } from "./offpath.ts";
@@ -41,6 +44,9 @@ export class Isolate {
   readonly news: News;
   readonly reporter: Reporter;
   readonly objects: Objects;
+  readonly limiterLink: LimiterLink;
+  readonly limiter: Limiter;
+  readonly budgets: Budgets;
   /** Purges, changes of keys, experiments: whoever obeys them subscribes. */
   readonly orders = new Orders();
   readonly now: () => number;
@@ -59,6 +65,9 @@ export class Isolate {
     const policies = new Policies(env, compile, now);
     this.region = region;
     this.policies = policies;
+    this.limiterLink = new LimiterLink(env, now);
+    this.limiter = new Limiter(this.limiterLink, this.id, now);
+    this.budgets = new Budgets(this.limiterLink);
     this.objects = new Objects(env, () => policies.current?.policy, now);
     this.news = new News(
       {

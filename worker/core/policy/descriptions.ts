@@ -89,6 +89,8 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "security.rateLimits.*.burst": "Requests that may come at once. Absent: the smallest period's quota.",
   "security.rateLimits.*.by": "Whose requests are counted together. Without an identity, the address.",
   "security.rateLimits.*.onFailure": "What happens when nobody can count: let through, or refuse.",
+  "security.rateLimits.*.block":
+    "Who is refused this often within a window is blocked. Absent: where a quota is spent; a rate (a burst below the quota) only refuses.",
   "security.rateLimits.*.shadow": "Counts and reports, and refuses nobody.",
   "security.direct": "Rules for services that a request names itself. Absent: no service may be named.",
   "security.admin.host": "The only host the admin API answers on.",

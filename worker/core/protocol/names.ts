@@ -1,4 +1,5 @@
 // Every KV key and object name stands here and nowhere else.
+import { hash32 } from "../stats/hash.ts";
 
 /** KV: the published policy document. */
 export const POLICY_KEY = "policy/current";
@@ -14,3 +15,10 @@ export const serviceObjectName = (service: string, region: string): string => `s
 
 /** The one `InsightObject`. */
 export const INSIGHT_NAME = "insight";
+
+/** Limits and budgets are spread over this many objects by whom they count. */
+export const LIMITER_SHARDS = 32;
+
+/** One `LimiterObject` a shard. `who` is as stored (core/security/counted): no secret ever names an object. */
+export const limiterObjectName = (shard: number): string => `limiter:${shard}`;
+export const limiterShard = (who: string): number => hash32(who) % LIMITER_SHARDS;

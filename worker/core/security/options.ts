@@ -13,7 +13,6 @@ import {
   millis,
   name,
   offUnlessGiven,
-  onUnlessFalse,
   permission,
   seconds,
   secondsOrZero,
@@ -124,6 +123,7 @@ const countedBy = v.union([
   ),
 ]);
 
+/** From the smallest to the largest. */
 const PERIODS = ["requestsPerSecond", "requestsPerMinute", "requestsPerHour", "requestsPerDay"] as const;
 
 export const rateLimitOptions = v.pipe(
@@ -144,20 +144,32 @@ export const rateLimitOptions = v.pipe(
     leaseTimeoutMs: v.optional(millis, 250),
     /** Counted and reported, never refused. */
     shadow: v.optional(v.boolean(), false),
-    /** Who is refused this often within a window is blocked for a while. */
-    block: onUnlessFalse(
-      v.strictObject({
-        afterRefusals: v.optional(count, 3),
-        minuteSeconds: v.optional(seconds, 60),
-        hourSeconds: v.optional(seconds, 3600),
-      }),
+    /** Who is refused this often within a window is blocked for a while. Absent: only where a quota is spent, not a rate. */
+    block: v.optional(
+      v.union([
+        v.literal(false),
+        v.strictObject({
+          afterRefusals: v.optional(count, 3),
+          /** 0 for not at all. */
+          minuteSeconds: v.optional(secondsOrZero, 60),
+          hourSeconds: v.optional(secondsOrZero, 3600),
+        }),
+      ]),
     ),
   }),
-  // The contract: a burst that is not said is the smallest period's quota.
   v.transform((limit) => {
-    const quota = PERIODS.map((period) => limit[period]).find((each) => each !== undefined);
+    const smallest = PERIODS.find((period) => limit[period] !== undefined);
+    const quota = smallest === undefined ? undefined : limit[smallest];
+    // The contract: a burst that is not said is the smallest period's quota. One below it makes the quota a rate, which
+    // refuses request by request: to be refused by it is no abuse unless the policy says so.
+    const isRate = limit.burst !== undefined && quota !== undefined && limit.burst < quota;
+    const block = limit.block ?? {
+      afterRefusals: 3,
+      minuteSeconds: isRate && smallest === "requestsPerMinute" ? 0 : 60,
+      hourSeconds: isRate && (smallest === "requestsPerHour" || smallest === "requestsPerDay") ? 0 : 3600,
+    };
     const burst = limit.burst ?? quota;
-    return burst === undefined ? limit : { ...limit, burst };
+    return burst === undefined ? { ...limit, block } : { ...limit, block, burst };
   }),
   v.check(
     (limit) =>

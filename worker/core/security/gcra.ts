@@ -1,0 +1,124 @@
+// The generic cell rate algorithm (ITU-T I.371), one period of a limit: `quota` requests in `ms`, `burst` of them at once. Its
+// state is one time, `tat`: when all that was let pass would have been let pass at the even pace of a request every
+// `ms / quota`. In any span of t ms at most burst + t * quota / ms requests pass.
+//
+// Around it stands the window of the contract: a quota that is spent blocks for the rest of its window, a rate (a burst below
+// the quota) only until more conforms; who comes again and again all the same is blocked for longer.
+import type { PeriodRule } from "../protocol/limiter.ts";
+
+/** Times are epoch ms. */
+export interface PeriodState {
+  tat: number;
+  /** When the window began: with the first request after the one before had ended. */
+  windowAt: number;
+  /** Within the window, at least `APART_MS` apart. */
+  refusals: number;
+  refusedAt: number;
+  blockedUntil: number;
+  /** Until then for abuse, not only because it is spent. */
+  abused: boolean;
+}
+
+/** Requests that were under way when a limit was spent could not know: refusals closer together count as one. */
+export const APART_MS = 1_000;
+/** A rate that is spent opens again when this much of it conforms: a call for every request would be no lease. */
+const QUANTUM_MS = 1_000;
+/** Sums of fractions are never quite whole. */
+const EPSILON = 1e-6;
+
+export const freshPeriod = (): PeriodState => ({
+  ...{ tat: 0, windowAt: 0, refusals: 0, refusedAt: 0 },
+  ...{ blockedUntil: 0, abused: false },
+});
+
+/** Ms between two requests at the even pace. */
+const cellMs = (rule: PeriodRule): number => rule.ms / rule.quota;
+
+/** Requests that are not yet made up for by time. */
+export const level = (state: PeriodState, now: number, rule: PeriodRule): number =>
+  Math.max(0, state.tat - now) / cellMs(rule);
+
+/**
+ * As stored, under the rule as it is now: a clock that was set back, or a limit that was lowered or freed of its block, leaves
+ * nobody shut out for longer than the rule could.
+ */
+export function clamped(state: PeriodState, now: number, rule: PeriodRule): PeriodState {
+  return {
+    tat: Math.min(state.tat, now + rule.burst * cellMs(rule)),
+    windowAt: Math.min(state.windowAt, now),
+    refusals: state.refusals,
+    refusedAt: Math.min(state.refusedAt, now),
+    abused: state.abused,
+    blockedUntil: Math.min(state.blockedUntil, now + Math.max(rule.ms, rule.blockMs)),
+  };
+}
+
+/** How many may pass now; `reserved` are promised to others. */
+export function free(state: PeriodState, now: number, reserved: number, rule: PeriodRule): number {
+  if (state.blockedUntil > now) return 0;
+  return Math.max(0, Math.floor(rule.burst - level(state, now, rule) - reserved + EPSILON));
+}
+
+/** A window begins with the first request after the last one's end. */
+export function turn(state: PeriodState, now: number, rule: PeriodRule): PeriodState {
+  return now < state.windowAt + rule.ms ? state : { ...state, windowAt: now, refusals: 0 };
+}
+
+/** `count` requests passed at `at`. */
+export function pass(state: PeriodState, count: number, at: number, rule: PeriodRule): PeriodState {
+  return count === 0 ? state : { ...state, tat: Math.max(state.tat, at) + count * cellMs(rule) };
+}
+
+/** Requests that are let pass together where a rate is spent. */
+export function quantum(rule: PeriodRule): number {
+  return Math.max(1, Math.min(Math.floor(QUANTUM_MS / cellMs(rule)), Math.floor(rule.burst / 4)));
+}
+
+/** Until `count` conform, if nobody else asks: at the longest until all that passed is made up for. */
+function conformMs(state: PeriodState, now: number, count: number, reserved: number, rule: PeriodRule): number {
+  const above = level(state, now, rule) + reserved + count - rule.burst;
+  return Math.max(0, Math.min(above * cellMs(rule), state.tat - now));
+}
+
+/**
+ * A request found nothing free here. What others hold unused blocks nobody: then the state stays as it is but for the count.
+ * `times`: refusals since the last one, this one too, each at least `APART_MS` after the one before.
+ */
+export function refuse(
+  before: PeriodState,
+  now: number,
+  reserved: number,
+  times: number,
+  afterRefusals: number,
+  rule: PeriodRule,
+): PeriodState {
+  if (before.abused && before.blockedUntil > now) return before;
+  const state = { ...before, abused: false };
+  const again = times > 1 || now - state.refusedAt >= APART_MS;
+  if (again) {
+    state.refusals += times;
+    state.refusedAt = now;
+  }
+  if (rule.blockMs > 0 && state.refusals >= afterRefusals) {
+    state.refusals = 0;
+    state.abused = true;
+    state.blockedUntil = Math.max(state.blockedUntil, now + rule.blockMs);
+  }
+  if (state.blockedUntil > now || level(state, now, rule) + 1 <= rule.burst + EPSILON) return state;
+  const waitMs = rule.paced
+    ? conformMs(state, now, quantum(rule), reserved, rule)
+    : Math.max(state.windowAt + rule.ms - now, conformMs(state, now, 1, 0, rule));
+  state.blockedUntil = now + Math.ceil(waitMs);
+  return state;
+}
+
+/** Epoch ms from which the state says nothing that a fresh one would not. */
+export function forgottenAt(state: PeriodState, rule: PeriodRule): number {
+  return Math.max(state.tat, state.blockedUntil, state.windowAt + rule.ms);
+}
+
+/** When it is whole again: a rate when all is made up for, a quota with its window. */
+export function resetMs(state: PeriodState, now: number, rule: PeriodRule): number {
+  const at = rule.paced ? Math.max(state.tat, state.blockedUntil) : forgottenAt(state, rule);
+  return Math.max(0, at - now);
+}
