@@ -39,6 +39,7 @@ beforeAll(async () => {
       routes: [
         { match: { path: "/total/*" }, service: "web", stripPrefix: "/total", timeouts: { totalMs: 1_000 } },
         { match: { path: "/headers/*" }, service: "web", stripPrefix: "/headers", timeouts: { headersMs: 1_000 } },
+        { match: { path: "/later/*" }, service: "web", stripPrefix: "/later", timeouts: { headersMs: 1_500 } },
         { match: { path: "/idle/*" }, service: "web", stripPrefix: "/idle", timeouts: { idleMs: 1_000 } },
         // With retries and the breaker as they are by default: more attempts never mean more time.
         { match: { path: "/retried/*" }, service: "patient", stripPrefix: "/retried", timeouts: { totalMs: 1_000 } },
@@ -64,6 +65,21 @@ describe.each(["total", "headers", "retried"])("A14: the %s deadline", (kind) =>
     for (const request of upstream.requests)
       expect((await upstream.closed(request.number)) - answeredMs).toBeLessThanOrEqual(1_000);
   });
+});
+
+it("A14: the headers deadline holds alone and in company, also when the client of another request has left", async () => {
+  const first = open(rig.g1, { target: "/later/never" });
+  await upstream.received(1);
+  const together = [get(rig.g1, "/later/never"), get(rig.g1, "/later/never")];
+  await upstream.received(3);
+  first.leave();
+  const answers = await Promise.all(together);
+  answers.push(await get(rig.g1, "/later/never"));
+  for (const answer of answers) {
+    expectProblem(answer, 504, [upstream.authority]);
+    expect(answer.headMs).toBeGreaterThanOrEqual(1_490);
+    expect(answer.headMs).toBeLessThanOrEqual(1_900);
+  }
 });
 
 it("A14: a body that stalls is cut after the idle deadline, visibly, and the upstream's socket with it", async () => {

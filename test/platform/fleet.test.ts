@@ -19,7 +19,7 @@ const web = (more: WrittenService = {}, ids = ["a", "b"]): WrittenService => ({
 function serve(state: ServiceState, how: "ok" | "failed" = "ok", ms = 5): string | number {
   const index = state.take([], true, false, undefined, Date.now());
   if (index < 0) return index;
-  const attempt = state.begin(index, -1, undefined, Date.now() + 30_000);
+  const attempt = state.begin(index, -1, undefined, Date.now(), Date.now() + 30_000);
   attempt.settle(how, ms, -1, Date.now());
   attempt.end();
   return attempt.instance.compiled.id;
@@ -28,7 +28,7 @@ function serve(state: ServiceState, how: "ok" | "failed" = "ok", ms = 5): string
 const trip = (state: ServiceState, id: string): void => {
   for (let sent = 0; sent < 100 && state.gates[indexOf(state, id)]!.local.state === "closed"; sent++) {
     const index = state.take([], true, false, undefined, Date.now());
-    const attempt = state.begin(index, -1, undefined, Date.now() + 30_000);
+    const attempt = state.begin(index, -1, undefined, Date.now(), Date.now() + 30_000);
     attempt.settle(attempt.instance.compiled.id === id ? "failed" : "ok", 5, -1, Date.now());
     attempt.end();
   }
@@ -51,7 +51,7 @@ describe("reports", () => {
     const standing = new Standing({ web: web({}, ["a"]) });
     const state = standing.service("web");
     state.take([], true, false, undefined, Date.now());
-    const attempt = state.begin(0, -1, undefined, Date.now() + 30_000);
+    const attempt = state.begin(0, -1, undefined, Date.now(), Date.now() + 30_000);
     for (let second = 0; second < 3; second++) expect(standing.fleet.drain()["web"]!["a"]!.inFlight).toBe(1);
     attempt.end();
     expect(standing.fleet.drain()).toEqual({});
@@ -61,7 +61,7 @@ describe("reports", () => {
     const standing = new Standing({ web: web({}, ["a"]) });
     const state = standing.service("web");
     state.take([], true, false, undefined, Date.now());
-    state.begin(0, -1, undefined, Date.now() + 1_000);
+    state.begin(0, -1, undefined, Date.now(), Date.now() + 1_000);
     vi.setSystemTime(Date.now() + 1_001);
     expect(standing.fleet.drain()).toEqual({});
     expect(standing.ended).toEqual(["web/a cancelled"]);
@@ -82,7 +82,7 @@ describe("instances that failed last", () => {
       if (index < 0) continue;
       const id = ids[index]!;
       asked.set(id, (asked.get(id) ?? 0) + 1);
-      const attempt = state.begin(index, -1, undefined, Date.now() + 30_000);
+      const attempt = state.begin(index, -1, undefined, Date.now(), Date.now() + 30_000);
       attempt.settle(id === "a" ? "ok" : "failed", 5, -1, Date.now());
       attempt.end();
     }
@@ -95,7 +95,7 @@ describe("instances that failed last", () => {
     const state = standing.service("web");
     for (const id of ["b", "c", "d"]) {
       state.take([], true, false, undefined, Date.now());
-      const attempt = state.begin(ids.indexOf(id), -1, undefined, Date.now() + 30_000);
+      const attempt = state.begin(ids.indexOf(id), -1, undefined, Date.now(), Date.now() + 30_000);
       attempt.settle("failed", 5, -1, Date.now());
       attempt.end();
     }
@@ -103,7 +103,7 @@ describe("instances that failed last", () => {
     const ask = (): void => {
       const index = state.take([], true, false, undefined, Date.now());
       asked[index]!++;
-      state.begin(index, -1, undefined, Date.now() + 30_000);
+      state.begin(index, -1, undefined, Date.now(), Date.now() + 30_000);
     };
     for (let sent = 0; sent < 12; sent++) ask();
     expect(asked).toEqual([0, 4, 4, 4]);
@@ -218,7 +218,7 @@ describe("a new policy", () => {
     const standing = new Standing({ web: web({ concurrency }) });
     const before = standing.service("web");
     before.take([], true, false, undefined, Date.now());
-    const attempt = before.begin(0, -1, undefined, Date.now() + 30_000);
+    const attempt = before.begin(0, -1, undefined, Date.now(), Date.now() + 30_000);
     standing.policy = compiled({ web: web({ concurrency, attempts: { max: 2 } }) }, {}, 2);
     const after = standing.service("web");
     expect(serve(after)).toBeLessThan(0);

@@ -58,9 +58,11 @@ function addFields(walk: Walk, headers: Headers): void {
   headers.set("traceparent", walk.traceparent);
   headers.append("via", VIA);
   headers.append("cache-status", walk.cacheStatus === "" ? BYPASS : walk.cacheStatus);
-  const own = serverTiming(GATEWAY, performance.now() - walk.startedAt - walk.upstreamMs);
+  walk.answeredAt = performance.now();
+  const own = serverTiming(GATEWAY, walk.answeredAt - walk.startedAt - walk.upstreamMs);
   headers.append("server-timing", walk.attempts === 0 ? own : `${own}, ${serverTiming("upstream", walk.upstreamMs)}`);
-  const { policy, service, instance } = walk;
+  const { policy, service, instance, answerFields } = walk;
+  if (answerFields !== undefined) for (const [name, value] of answerFields) headers.set(name, value);
   if (!(policy.policy.expose ?? walk.gateway.isLocal)) return;
   headers.set("x-sluice-generation", String(policy.generation));
   if (service !== undefined) headers.set("x-sluice-service", service.compiled.name);

@@ -2,13 +2,14 @@
 import type { Walk } from "./walk.ts";
 
 export function capture(walk: Walk, status: number): void {
-  const { isolate } = walk.gateway;
-  const { metrics, reporter } = isolate;
+  const { metrics, reporter } = walk.gateway.isolate;
+  const tookMs = walk.answeredAt - walk.startedAt;
   metrics.inFlight--;
   const route = walk.route === undefined ? "" : walk.route.id;
   const service = walk.service === undefined ? "" : walk.service.compiled.name;
-  metrics.observe(route, service, status, performance.now() - walk.startedAt);
+  metrics.observe(route, service, status, tookMs);
   if (walk.refusal !== undefined) metrics.refuse(walk.refusal.code);
   // A report waits its turn in `waitUntil`; an abandoned fetch would stay open as long, so another request carries it.
-  if (reporter.due(Date.now()) && (!walk.abandoned || reporter.isUrgent)) walk.ctx.waitUntil(reporter.send());
+  if (reporter.due(walk.arrivedAt + tookMs) && (!walk.abandoned || reporter.isUrgent))
+    walk.ctx.waitUntil(reporter.send());
 }

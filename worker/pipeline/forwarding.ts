@@ -50,9 +50,9 @@ export class Forwarding implements Exchange<Response> {
   #affinity: number | undefined = undefined;
 
   constructor(walk: Walk) {
-    const { request, fields, ctx } = walk;
+    const { fields, ctx, method } = walk;
     const { timeouts, priority } = walk.route!;
-    const { method, headers, body } = request;
+    const { body } = walk.request;
     const { attempts, bufferBytes, waryUntil } = walk.service!;
     this.#walk = walk;
     this.#body = body;
@@ -66,7 +66,7 @@ export class Forwarding implements Exchange<Response> {
     this.#carries = body !== null && (method === "GET" || method === "HEAD");
     // A second try of an upgrade would be a second connection to talk on.
     const again = attempts.max > 1 && fields.upgrade === undefined && !this.#carries && length <= bufferBytes;
-    this.repeatable = again && isRepeatable(method, headers.has("idempotency-key"), true);
+    this.repeatable = again && isRepeatable(method, fields.repeatable, true);
     const isRead = this.repeatable || (walk.arrivedAt < waryUntil && length >= 0 && length <= SHORT_BYTES);
     this.mustHold = body !== null && !this.#carries && isRead;
     this.streams = body !== null && !this.mustHold;
@@ -155,7 +155,7 @@ export class Forwarding implements Exchange<Response> {
     signal: AbortSignal | undefined,
   ): Promise<Response | NoAnswer> {
     const walk = this.#walk;
-    const { method } = walk.request;
+    const { method } = walk;
     const { onEdge } = walk.gateway;
     const carrier = this.#carries ? walk.request : undefined;
     const headers = requestHeaders(walk);
@@ -184,7 +184,7 @@ function urlAt(walk: Walk, instance: InstanceState): string {
 
 function requestHeaders(walk: Walk): Headers {
   const { fields, address, authority, scheme, correlationId } = walk;
-  const headers = new Headers(walk.request.headers);
+  const headers = new Headers(walk.headers);
   dropFields(headers, fields.drop);
   // RFC 9110 §7.8: the one upgrade the runtime can carry; it writes Connection itself.
   if (fields.upgrade !== undefined && fields.upgrade.toLowerCase() === "websocket") headers.set("upgrade", "websocket");
@@ -199,6 +199,12 @@ function requestHeaders(walk: Walk): Headers {
   headers.set("x-proxy-request-id", correlationId);
   const edits = walk.route!.requestHeaders;
   if (edits !== undefined) applyEdits(headers, edits);
+  if (walk.requestEdits !== undefined) {
+    for (const [name, value] of walk.requestEdits) {
+      if (value === null) headers.delete(name);
+      else headers.set(name, value);
+    }
+  }
   return headers;
 }
 

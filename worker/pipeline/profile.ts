@@ -11,8 +11,8 @@ import { continueTrace, isTraceparent, startTrace } from "../core/http/trace.ts"
 import type { Walk } from "./walk.ts";
 
 export function profile(walk: Walk): Refusal | undefined {
-  const { request, policy } = walk;
-  const fields = readRequestFields(request.headers);
+  const { request, policy, method, headers } = walk;
+  const fields = readRequestFields(headers);
   walk.fields = fields;
   identify(walk);
 
@@ -31,7 +31,6 @@ export function profile(walk: Walk): Refusal | undefined {
   walk.address = clientAddress(fields.clientAddress) || walk.gateway.nearAddress;
   if (hasLooped(fields.cdnLoop)) return { code: "loop_detected" };
 
-  const { method, headers } = request;
   if (target.plain) {
     walk.canonicalPath = target.path;
     walk.route = policy.route(target.host, target.path, method, headers);

@@ -10,7 +10,7 @@ import { complete, dress, refuse } from "./answer.ts";
 import { authenticate } from "./authenticate.ts";
 import { cache } from "./cache.ts";
 import { capture } from "./capture.ts";
-import { forward } from "./forward.ts";
+import { forward, receive } from "./forward.ts";
 import { limit } from "./limit.ts";
 import { profile } from "./profile.ts";
 import { route } from "./route.ts";
@@ -47,8 +47,10 @@ async function walkThrough(
     let verdict = passes(walk, 0);
     if (verdict instanceof Promise) verdict = await verdict;
     if (verdict === undefined) {
-      const result = await forward(walk);
-      answer = result instanceof Response ? dress(walk, result) : refuse(walk, result);
+      const given = receive(walk, await forward(walk));
+      const kept = walk.afterwards === undefined ? given : await walk.afterwards(walk, given);
+      if ("code" in kept) answer = refuse(walk, kept);
+      else answer = kept === given ? dress(walk, kept) : complete(walk, kept);
     } else {
       answer = verdict instanceof Response ? complete(walk, verdict) : refuse(walk, verdict);
     }

@@ -5,6 +5,7 @@ import type { Refusal } from "../core/http/problem.ts";
 import { profileRequest, type RequestProfile } from "../core/http/profile.ts";
 import { RequestFields } from "../core/http/request-fields.ts";
 import type { Place } from "../core/routing/regions.ts";
+import type { Attempts } from "../platform/attempts.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import type { InstanceState } from "../platform/instances.ts";
 import type { ServiceState } from "../platform/services.ts";
@@ -14,11 +15,17 @@ const NO_FIELDS = new RequestFields();
 /** What a step says: it lets the request go on, refuses it, or has the answer. */
 export type Verdict = Refusal | Response | undefined;
 
+/** What came of forwarding. */
+export type Given = Response | Refusal;
+
 export class Walk {
   readonly request: Request;
   readonly ctx: ExecutionContext;
   readonly gateway: Gateway;
   readonly policy: CompiledPolicy;
+  readonly method: string;
+  /** As received. Asking a `Request` for its parts costs each time. */
+  readonly headers: Headers;
   /** Epoch ms. */
   readonly arrivedAt: number;
   /** As `performance.now()`: what durations are measured from. */
@@ -42,6 +49,7 @@ export class Walk {
   #profile: RequestProfile | undefined = undefined;
 
   // Set by route and forward.
+  driver: Attempts<Response> | undefined = undefined;
   service: ServiceState | undefined = undefined;
   instance: InstanceState | undefined = undefined;
   attempts = 0;
@@ -52,13 +60,28 @@ export class Walk {
   /** Binds a client that nothing binds yet to its instance; "" for none. */
   affinityCookie = "";
 
+  // Set by steps that have a say in what is sent and answered; each costs a request without one a comparison.
+  /** Fields of the forwarded request, as they are to be: null takes one away. In force over the route's own edits. */
+  requestEdits: (readonly [name: string, value: string | null])[] | undefined = undefined;
+  /** Fields of the answer, whoever gives it. */
+  answerFields: (readonly [name: string, value: string])[] | undefined = undefined;
+  /**
+   * Takes what came of forwarding, an answer not yet dressed or why there is none, and gives it back, or an answer of its
+   * own in its place: that one is not dressed as the upstream's.
+   */
+  afterwards: ((walk: Walk, given: Given) => Given | Promise<Given>) | undefined = undefined;
+
   // Set by whoever answers.
+  /** As `performance.now()`. */
+  answeredAt = 0;
   /** The `sluice` member of Cache-Status (RFC 9211); "" while nobody has asked the cache. */
   cacheStatus = "";
   refusal: Refusal | undefined = undefined;
 
   constructor(request: Request, ctx: ExecutionContext, gateway: Gateway, policy: CompiledPolicy, now: number) {
     this.request = request;
+    this.method = request.method;
+    this.headers = request.headers;
     this.ctx = ctx;
     this.gateway = gateway;
     this.policy = policy;
@@ -76,9 +99,9 @@ export class Walk {
   /** SEEDS P1; made when a step first asks for it. */
   get profile(): RequestProfile {
     return (this.#profile ??= profileRequest(
-      this.request.method,
+      this.method,
       this.canonicalPath,
-      this.request.headers,
+      this.headers,
       this.request.body !== null,
     ));
   }

@@ -50,6 +50,8 @@ export class Attempts<A extends Answer> {
   upstreamMs = 0;
   /** An attempt lost the race against its deadline: its fetch ends with this request, which must not be held open. */
   abandoned = false;
+  /** The time as of the last wait: within a Worker the clock stands still in between. */
+  #now = 0;
   #fleet: Fleet;
   #own: ServiceState;
   /** Who stands in for it, in this order. */
@@ -91,6 +93,7 @@ export class Attempts<A extends Answer> {
 
   /** The answer, its attempt still open in `attempt`; or why there is none. */
   async answer(): Promise<A | Refusal> {
+    this.#now = Date.now();
     const hedgeMs = this.#hedgeMs();
     let what: Next | undefined = this.#tell(START);
     for (;;) {
@@ -108,9 +111,8 @@ export class Attempts<A extends Answer> {
           let index = this.#take(false);
           if (index < 0) index = await this.#takeLater(index);
           if (index < 0) {
-            what = this.#tell(
-              Date.now() < this.#state.deadlineAt ? { kind: "unavailable", why: whyOf(index) } : EXPIRED,
-            );
+            const late = this.#now >= this.#state.deadlineAt;
+            what = this.#tell(late ? EXPIRED : { kind: "unavailable", why: whyOf(index) });
             break;
           }
           if (hedgeMs !== Infinity && this.#state.sent === 0) what = await this.#race(index, hedgeMs);
@@ -125,12 +127,13 @@ export class Attempts<A extends Answer> {
         case "wait":
           this.attempt?.end();
           await after(what.ms);
+          this.#now = Date.now();
           what = this.#tell(WAITED);
           break;
         case "give":
           return this.#give();
         case "refuse":
-          return refusalOf(what.why, this.service, Date.now(), this.#fleet.chance);
+          return refusalOf(what.why, this.service, this.#now, this.#fleet.chance);
         case "hedge":
         case "hold":
           throw new Error(`${what.do} with nothing under way`);
@@ -147,7 +150,7 @@ export class Attempts<A extends Answer> {
   }
 
   #tell(event: AttemptEvent): Next {
-    return next(this.#state, event, this.#own.budget, this.#options, Date.now(), this.#fleet.chance);
+    return next(this.#state, event, this.#own.budget, this.#options, this.#now, this.#fleet.chance);
   }
 
   // --- who ---
@@ -158,7 +161,7 @@ export class Attempts<A extends Answer> {
     const state = this.#state;
     this.#like = this.#exchange.describe(service);
     const mayProbe = repeatable && state.allowed < this.#options.max;
-    return service.take(state.tried, mayProbe, asked, this.#held, Date.now());
+    return service.take(state.tried, mayProbe, asked, this.#held, this.#now);
   }
 
   /** The same, after the bounded waits that may help: for the region's word, and for a place. */
@@ -168,6 +171,7 @@ export class Attempts<A extends Answer> {
       if ((index === NEEDS_LEASE || index === NEEDS_NEWS) && !asked) {
         asked = true;
         await this.#fleet.ask(this.#exchange.background, index === NEEDS_LEASE ? LEASE_PATIENCE_MS : NEWS_PATIENCE_MS);
+        this.#now = Date.now();
       } else if (index !== NO_PLACE_FREE || !(await this.#queue())) return index;
       index = this.#take(asked);
       if (index >= 0) return index;
@@ -179,7 +183,7 @@ export class Attempts<A extends Answer> {
   async #queue(): Promise<boolean> {
     const { service } = this;
     const { priority, client, deadlineAt } = this.#exchange;
-    const now = Date.now();
+    const now = this.#now;
     const waiter = new Waiter();
     const ticket = service.limits.wait(waiter, priority, now);
     if (ticket === undefined) return false;
@@ -187,6 +191,7 @@ export class Attempts<A extends Answer> {
     client.addEventListener("abort", left);
     await Promise.race([waiter.woken, after(Math.min(ticket.until, deadlineAt) - now)]);
     client.removeEventListener("abort", left);
+    this.#now = Date.now();
     if (waiter.held === undefined) service.limits.quit(ticket);
     this.#held = waiter.held;
     return waiter.held !== undefined;
@@ -206,15 +211,15 @@ export class Attempts<A extends Answer> {
   #mustBeAborted(index: number): boolean {
     const { repeatable, headersMs, deadlineAt } = this.#exchange;
     if (this.service.gates[index]!.probeEnd > 0) return true;
-    return repeatable && this.#state.allowed < this.#options.max && Date.now() + headersMs < deadlineAt;
+    return repeatable && this.#state.allowed < this.#options.max && this.#now + headersMs < deadlineAt;
   }
 
   #begin(index: number, abort: AbortController | undefined): Attempt {
     const { service } = this;
     const { deadlineAt, headersMs } = this.#exchange;
-    const now = Date.now();
+    const now = this.#now;
     const endsAt = now + Math.min(headersMs, deadlineAt - now, LONGEST_MS) + GRACE_MS;
-    const attempt = service.begin(index, this.#like, this.#held, endsAt);
+    const attempt = service.begin(index, this.#like, this.#held, now, endsAt);
     this.#held = undefined;
     this.attempt = attempt;
     sent(this.#state, index);
@@ -229,7 +234,7 @@ export class Attempts<A extends Answer> {
 
   #send(attempt: Attempt, abort: AbortController | undefined): Promise<A | NoAnswer | Refusal> {
     const { instance, admission } = attempt;
-    const now = Date.now();
+    const now = this.#now;
     let ms = attemptMs(this.#state, this.#exchange.headersMs, now);
     // A probe does not outlive its lease: the region would let another one go beside it.
     if (admission === "lease") ms = Math.min(ms, Math.max(0, instance.gate.probeEnd - now));
@@ -238,7 +243,7 @@ export class Attempts<A extends Answer> {
 
   /** What came of an attempt, and what next; undefined when it is the answer. */
   #judge(attempt: Attempt, abort: AbortController | undefined, given: A | NoAnswer | Refusal): Next | undefined {
-    const now = Date.now();
+    const now = (this.#now = Date.now());
     const ms = performance.now() - attempt.startedAt;
     this.attempt = attempt;
     this.upstreamMs = ms;
@@ -293,7 +298,7 @@ export class Attempts<A extends Answer> {
   #hedgeMs(): number {
     const { hedges, hedgeAfter } = this.#own;
     if (hedgeAfter === false || !this.#exchange.repeatable || this.#options.max < 2) return Infinity;
-    return hedgeDelayMs(hedges, hedgeAfter, Date.now());
+    return hedgeDelayMs(hedges, hedgeAfter, this.#now);
   }
 
   /** The first try, and beside it a second one when it takes long: the first good answer wins. */
@@ -307,6 +312,7 @@ export class Attempts<A extends Answer> {
       ]);
       if (over === undefined) {
         patience = undefined;
+        this.#now = Date.now();
         const second = this.#hedge(flights[0]!.attempt);
         if (second !== undefined) flights.push(second);
         continue;
@@ -330,7 +336,7 @@ export class Attempts<A extends Answer> {
   }
 
   #hedge(first: Attempt): Flight<A> | undefined {
-    const what = this.#tell({ kind: "slow", ...this.#standing(first, Date.now()) });
+    const what = this.#tell({ kind: "slow", ...this.#standing(first, this.#now) });
     if (what.do !== "hedge") return undefined;
     const index = this.#take(false);
     if (index >= 0) return this.#launch(index);
@@ -344,7 +350,7 @@ export class Attempts<A extends Answer> {
       this.#exchange.background.waitUntil(flight.done.then(() => settleAlone(flight)));
       return;
     }
-    observeAnswer(this.#own.hedges, performance.now() - attempt.startedAt, Date.now());
+    observeAnswer(this.#own.hedges, performance.now() - attempt.startedAt, this.#now);
     attempt.leave();
     abort.abort();
     void flight.done.then(() => drop(flight.given));

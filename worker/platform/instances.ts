@@ -124,7 +124,7 @@ export interface AttemptKeeper {
   /** Headers are there, or will not come. */
   settle(attempt: Attempt, how: AttemptOutcome, ms: number, retryAfterMs: number, now: number): void;
   /** The exchange is over, body included; `ms` is the time to its headers all the same. */
-  end(attempt: Attempt, outcome: Outcome, ms: number, now: number): void;
+  end(attempt: Attempt, outcome: Outcome, ms: number): void;
 }
 
 /** One request sent to one instance. Settled when its headers are there or will not come, ended when its body is over. */
@@ -177,7 +177,7 @@ export class Attempt {
   end(): void {
     if (!this.open) return;
     this.open = false;
-    this.keeper.end(this, this.#outcome ?? "cancelled", this.#ms, Date.now());
+    this.keeper.end(this, this.#outcome ?? "cancelled", this.#ms);
   }
 
   /** Its client left, or it was given up for a faster one. */

@@ -286,9 +286,9 @@ export class ServiceState implements AttemptKeeper {
   // --- what became of it ---
 
   /** Sends to the instance that `take` has just said. `like` is the request's class, for the score. */
-  begin(index: number, like: number, held: Limiter | undefined, expiresAt: number): Attempt {
+  begin(index: number, like: number, held: Limiter | undefined, now: number, expiresAt: number): Attempt {
     const instance = this.instances[index]!;
-    sent(instance.candidate, Date.now());
+    sent(instance.candidate, now);
     const { whole } = this.limits;
     if (whole !== undefined && whole !== held) enter(whole);
     if (instance.limiter !== undefined && instance.limiter !== held) enter(instance.limiter);
@@ -341,9 +341,11 @@ export class ServiceState implements AttemptKeeper {
     return choices;
   }
 
-  end(attempt: Attempt, outcome: Outcome, ms: number, now: number): void {
+  end(attempt: Attempt, outcome: Outcome, ms: number): void {
     const { instance } = attempt;
     ended(instance.candidate);
+    if (!this.limits.any) return;
+    const now = Date.now();
     if (instance.limiter !== undefined) this.limits.leave(instance.limiter, outcome, ms, now);
     if (this.limits.whole !== undefined) this.limits.leave(this.limits.whole, outcome, ms, now);
   }

@@ -24,6 +24,8 @@ export class RequestFields {
   traceparent: string | undefined = undefined;
   tracestate: string | undefined = undefined;
   targetService: string | undefined = undefined;
+  /** Idempotency-Key: the client stands for it that a second copy does no harm. */
+  repeatable = false;
   authorization: string | undefined = undefined;
   cookie: string | undefined = undefined;
 }
@@ -35,7 +37,7 @@ export interface FieldSource {
 
 /** 1 for the first characters of names that may matter here: most names are done with after one look. */
 const MATTERS = new Uint8Array(128);
-for (const char of "acefkptuvwx") MATTERS[char.charCodeAt(0)] = 1;
+for (const char of "acefikptuvwx") MATTERS[char.charCodeAt(0)] = 1;
 
 export function readRequestFields(headers: FieldSource): RequestFields {
   const fields = new RequestFields();
@@ -62,6 +64,9 @@ function readField(this: RequestFields, value: string, name: string): void {
       return;
     case "traceparent":
       this.traceparent = value;
+      return;
+    case "idempotency-key":
+      this.repeatable = true;
       return;
     case "tracestate":
       this.tracestate = value;

@@ -7,7 +7,9 @@ export function serverTiming(name: string, durationMs: number, description?: str
   return description === undefined ? member : `${member};desc="${description.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** Milliseconds to a tenth, without `toFixed`, which costs as much as the rest of the field. */
-function tenths(ms: number): number {
-  return Math.round(ms * 10) / 10;
+/** Milliseconds to a tenth. Out of whole numbers: writing a fraction costs as much as the rest of the field. */
+function tenths(ms: number): string {
+  const all = Math.max(0, Math.round(ms * 10));
+  const tenth = all % 10;
+  return tenth === 0 ? `${all / 10}` : `${(all - tenth) / 10}.${tenth}`;
 }
