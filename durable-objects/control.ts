@@ -5,7 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
 import type { Ledger, LedgerEntry } from "../worker/core/protocol/ledgers.ts";
-import { POLICY_KEY } from "../worker/core/protocol/names.ts";
+import { apiKeyName, POLICY_KEY } from "../worker/core/protocol/names.ts";
 import type {
   AuditEntry,
   Change,
@@ -17,9 +17,11 @@ import type {
   PolicyDocument,
   PutAnswer,
 } from "../worker/core/protocol/objects.ts";
+import type { ListedKey } from "../worker/core/protocol/security.ts";
 import type { Epochs } from "../worker/core/protocol/reports.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Generations } from "../worker/platform/generations.ts";
+import { KeyRecords } from "../worker/platform/key-records.ts";
 import { Ledgers } from "../worker/platform/ledgers.ts";
 import { OffPath } from "../worker/platform/offpath.ts";
 import { Operations } from "../worker/platform/operations.ts";
@@ -37,12 +39,17 @@ const LONGEST_NOTE = 1_000;
 const PUBLISH_EVERY_MS = 1_100;
 const PUBLISH_RETRY_MS = 2_000;
 const PUBLISH_TIMEOUT_MS = 10_000;
+/** Copies of API keys written to KV in one turn of the alarm. */
+const KEYS_AT_ONCE = 50;
+/** A revoked key stays in KV as such, until no cache can hold what it was before. */
+const REVOKED_SECONDS = 30 * 86_400;
 
 export class ControlObject extends DurableObject<Env> implements ControlRpc {
   #sql = this.ctx.storage.sql;
   #generations = new Generations(this.#sql);
   #operations = new Operations(this.#sql);
   #ledgers = new Ledgers(this.#sql);
+  #keys = new KeyRecords(this.#sql);
   #loads = new RegionLoads();
   #kv = new OffPath("KV");
   #epochs: Epochs = { policy: this.#generations.newest?.generation ?? 0, ...this.#ledgers.numbers };
@@ -130,23 +137,85 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
     });
   }
 
-  /** Publishes the newest generation, and comes again until KV holds it. */
+  async createKey(id: string, record: string, { actor, note }: Change): Promise<"stored" | "full"> {
+    if (this.#keys.isFull) return "full";
+    this.ctx.storage.transactionSync(() => {
+      this.#keys.insert(id, record);
+      this.append("keys", id, '{"made":true}', "key.create", { actor, note });
+    });
+    // Same turn, same transaction: no crash leaves a key that KV is never told of.
+    await this.#publishSoon();
+    return "stored";
+  }
+
+  apiKey(id: string): string | undefined {
+    return this.#keys.get(id);
+  }
+
+  apiKeys(before: number, limit: number): ListedKey[] {
+    return this.#keys.list(before, limit);
+  }
+
+  keyCount(): number {
+    return this.#keys.count;
+  }
+
+  async revokeKey(id: string, { actor, note }: Change): Promise<"revoked" | "already" | "unknown"> {
+    const outcome = this.ctx.storage.transactionSync(() => {
+      const revoked = this.#keys.revoke(id, Date.now());
+      // Said again, it is told again: whoever asks twice may have reason to.
+      if (revoked !== "unknown") this.append("keys", id, '{"revoked":true}', "key.revoke", { actor, note });
+      return revoked;
+    });
+    if (outcome === "revoked") await this.#publishSoon();
+    return outcome;
+  }
+
+  async #publishSoon(): Promise<void> {
+    const due = await this.ctx.storage.getAlarm();
+    if (due === null || due > Date.now()) await this.ctx.storage.setAlarm(Date.now());
+  }
+
+  /** Publishes the newest generation and the records of keys, and comes again until KV holds them. */
   override async alarm(): Promise<void> {
-    const { newest } = this.#generations;
     let again = PUBLISH_RETRY_MS;
     try {
-      if (newest === undefined) return;
-      const metadata: PolicyMetadata = { generation: newest.generation, at: newest.at };
-      const write = () => this.env.KV.put(POLICY_KEY, newest.text, { metadata });
-      const put = await this.#kv.call(write, PUBLISH_TIMEOUT_MS);
-      // KV away: the write is stored, regions hand the document on, and the next alarm tries again.
-      if (!put.ok) return console.warn(`generation ${newest.generation} is not published yet: ${put.error.message}`);
-      this.#generations.setPublished(newest.generation, Date.now());
-      again = PUBLISH_EVERY_MS;
+      const keysAre = await this.#publishKeys();
+      const policyIs = await this.#publishPolicy();
+      if (keysAre && policyIs) again = PUBLISH_EVERY_MS;
     } finally {
-      const behind = this.#epochs.policy > this.#generations.published.generation;
+      const behind =
+        this.#epochs.policy > this.#generations.published.generation || this.#keys.unpublished(1).length > 0;
       if (behind) await this.ctx.storage.setAlarm(Date.now() + again);
     }
+  }
+
+  /** Whether KV took what there was to write. */
+  async #publishPolicy(): Promise<boolean> {
+    const { newest, published } = this.#generations;
+    if (newest === undefined || newest.generation <= published.generation) return true;
+    // Woken for the sake of a key: the policy's own turn comes.
+    if (Date.now() < published.at + PUBLISH_EVERY_MS) return true;
+    const metadata: PolicyMetadata = { generation: newest.generation, at: newest.at };
+    const write = () => this.env.KV.put(POLICY_KEY, newest.text, { metadata });
+    const put = await this.#kv.call(write, PUBLISH_TIMEOUT_MS);
+    // KV away: the write is stored, regions hand the document on, and the next alarm tries again.
+    if (put.ok) this.#generations.setPublished(newest.generation, Date.now());
+    else console.warn(`generation ${newest.generation} is not published yet: ${put.error.message}`);
+    return put.ok;
+  }
+
+  async #publishKeys(): Promise<boolean> {
+    for (const each of this.#keys.unpublished(KEYS_AT_ONCE)) {
+      const lifetime = each.live ? {} : { expirationTtl: REVOKED_SECONDS };
+      const put = await this.#kv.call(
+        () => this.env.KV.put(apiKeyName(each.id), each.record, lifetime),
+        PUBLISH_TIMEOUT_MS,
+      );
+      if (!put.ok) return false;
+      this.#keys.setPublished(each);
+    }
+    return true;
   }
 
   /** Stores a document as the generation after `last`, unless it is the one in force or the expectation fails. */

@@ -13,6 +13,7 @@ import type {
   RegionTotals,
   ServiceNews,
 } from "../worker/core/protocol/objects.ts";
+import type { SecurityReading } from "../worker/core/protocol/security.ts";
 import {
   beat,
   checkpointOf,
@@ -33,6 +34,7 @@ import type { Env } from "../worker/platform/env.ts";
 import { Policies } from "../worker/platform/policies.ts";
 import { RegionLearning } from "../worker/platform/region-learning.ts";
 import { RegionRollups } from "../worker/platform/region-rollups.ts";
+import { RegionSecurity } from "../worker/platform/region-security.ts";
 import { RegionWatch } from "../worker/platform/region-watch.ts";
 import { Schedule } from "../worker/platform/schedule.ts";
 import { ServiceLinks } from "../worker/platform/service-links.ts";
@@ -45,6 +47,8 @@ const CHECKPOINT_MS = 10_000;
 const EXCHANGE_TIMEOUT_MS = 2_000;
 /** An isolate waits for the answer. */
 const URGENT_TIMEOUT_MS = 500;
+/** Without a policy that says how many. */
+const EVENTS_KEPT = 1_000;
 
 export class RegionObject extends DurableObject<Env> implements RegionRpc {
   #sql = this.ctx.storage.sql;
@@ -54,6 +58,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   #watch = new RegionWatch(this.env);
   #learning = new RegionLearning(this.env);
   #rollups = new RegionRollups(this.env);
+  #security = new RegionSecurity(this.#sql);
   #control = new ControlNews(this.env, this.#sql, () => ({ region: this.#name, inFlight: this.#watch.inFlight }));
   #policies = new Policies(this.env);
   #services = new ServiceLinks(this.env, this.#sql, this.#control, (service) =>
@@ -101,6 +106,8 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       this.#watch.take(report);
       this.#learning.take(report);
       this.#rollups.take(report);
+      const kept = this.#policies.current?.policy.security.eventsKept ?? EVENTS_KEPT;
+      if (report.security !== undefined) this.#security.take(report.security, kept);
     }
     if (asks) await this.#exchange(urgentServices(report), URGENT_TIMEOUT_MS);
     return this.#reply(report.discovered, this.#services.leasesOf(report.isolate), report.ledgers);
@@ -115,6 +122,10 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     this.#name = region;
     await this.#hearControl();
     return { ...this.#control.for(known), reply: this.#reply(discovered, {}, ledgers) };
+  }
+
+  security(): SecurityReading {
+    return this.#security.reading();
   }
 
   async attend(region: string): Promise<boolean> {

@@ -15,7 +15,7 @@ let admin: Hono<AdminEnv> | undefined;
 export function handle(request: Request, env: Env, ctx: ExecutionContext): Response | Promise<Response> {
   const gateway = gatewayOf(env, request);
   if (isOwn(request.url)) {
-    admin ??= createAdmin(() => gateway.isolate);
+    admin ??= createAdmin(() => gateway);
     return admin.fetch(request, env, ctx);
   }
   if (isAi(request.url)) return answerAi(request, ctx, gateway, () => serve(request, ctx, gateway));

@@ -2,6 +2,7 @@ import { createExecutionContext, reset, runDurableObjectAlarm, waitOnExecutionCo
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAdmin } from "../../worker/admin/app.ts";
+import { Identity } from "../../worker/platform/identity.ts";
 import { CONTROL_NAME, POLICY_KEY, regionObjectName } from "../../worker/core/protocol/names.ts";
 import type { Reply } from "../../worker/core/protocol/reports.ts";
 import type { Env } from "../../worker/platform/env.ts";
@@ -32,7 +33,7 @@ async function ask(target: string, { token = TOKEN, ...init }: Ask = {}): Promis
   const ctx = createExecutionContext();
   const headers = new Headers(init.headers);
   if (token !== null && !headers.has("authorization")) headers.set("authorization", `Bearer ${token}`);
-  const answer = await createAdmin(() => isolate).fetch(
+  const answer = await createAdmin(() => ({ isolate, identity: new Identity(isolate.env, isolate) })).fetch(
     new Request(`http://gateway.test${target}`, { ...init, headers }),
     deployed,
     ctx,

@@ -3,8 +3,6 @@ import type { Asked } from "./context.ts";
 import { page } from "./body.ts";
 import { refusal, unavailable } from "./refuse.ts";
 
-const ACTOR = "admin token";
-
 export async function getAlerts(c: Asked): Promise<Response> {
   const asked = page(c);
   if (!asked.ok) return asked.error;
@@ -22,10 +20,10 @@ export async function acknowledgeAlert(c: Asked): Promise<Response> {
   const action = c.req.param("action") ?? "";
   if (!action.endsWith(":ack")) return refusal(c, { code: "not_found" });
   const id = action.slice(0, -":ack".length);
-  const acknowledged = await objects.askInsight((insight) => insight.acknowledge(id, ACTOR));
+  const acknowledged = await objects.askInsight((insight) => insight.acknowledge(id, c.get("actor")));
   if (!acknowledged.ok) return unavailable(c);
   if (acknowledged.value === undefined) return refusal(c, { code: "not_found" });
-  const written = await objects.askControl((control) => control.record(ACTOR, "alert.ack", id));
+  const written = await objects.askControl((control) => control.record(c.get("actor"), "alert.ack", id));
   if (!written.ok) return unavailable(c);
   return c.json(acknowledged.value);
 }

@@ -2,18 +2,23 @@
 // its token. Paths match as they stand in the request line, undecoded: there is one way to write each of them, and
 // whatever else begins with /_sluice/ is not found. Answers are never cached, framed, sniffed or sent a referrer from.
 import { Hono } from "hono";
+import { matchedRoutes } from "hono/route";
 import { correlationId } from "../core/http/correlation.ts";
+import { bearerOf } from "../core/security/shown.ts";
 import { inRange, parseAddress, parseRange } from "../core/match/address.ts";
-import type { Isolate } from "../platform/isolate.ts";
+import type { Gateway } from "../platform/gateway.ts";
+import { mayAsk, roleAmong, type Role } from "./access.ts";
 import { acknowledgeAlert, getAlerts } from "./alerts.ts";
 import type { AdminEnv, Asked } from "./context.ts";
 import { dashboard } from "./dashboard.ts";
 import { explain } from "./explain.ts";
 import { getHistoryOfTraffic } from "./history.ts";
 import { metrics } from "./metrics.ts";
+import { createKey, getKeys, revokeKey } from "./keys.ts";
 import { getHistory, getPolicy, putPolicy, rollbackPolicy } from "./policy.ts";
 import { health, ready } from "./ready.ts";
 import { refusal } from "./refuse.ts";
+import { getSecurity } from "./security.ts";
 import { getService, getServices, operate } from "./services.ts";
 import { getAudit, getRegions } from "./state.ts";
 import { decideSuggestion, getSuggestions } from "./suggestions.ts";
@@ -21,12 +26,14 @@ import { admit } from "./token.ts";
 
 const ADMIN_BASE = "/_sluice";
 
-/** `isolate` is asked for at each request: it is made at the first. */
-export function createAdmin(isolate: () => Isolate): Hono<AdminEnv> {
+/** `gateway` is asked for at each request: it is made at the first. */
+export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity">): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>({ getPath: (request) => new URL(request.url).pathname }).basePath(ADMIN_BASE);
   app.use(async (c, next) => {
     c.set("correlationId", correlationId(c.req.header("x-correlation-id"), Date.now(), Math.random));
-    c.set("isolate", isolate());
+    const { isolate, identity } = gateway();
+    c.set("isolate", isolate);
+    c.set("identity", identity);
     await next();
     c.res.headers.set("x-correlation-id", c.get("correlationId"));
     for (const [name, value] of PROTECTION) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
@@ -51,6 +58,10 @@ export function createAdmin(isolate: () => Isolate): Hono<AdminEnv> {
   app.post("/admin/alerts/:action", acknowledgeAlert);
   app.get("/admin/history", getHistoryOfTraffic);
   app.get("/admin/audit", getAudit);
+  app.get("/admin/keys", getKeys);
+  app.post("/admin/keys", createKey);
+  app.delete("/admin/keys/:id", revokeKey);
+  app.get("/admin/security", getSecurity);
   refuseOtherMethods(app);
   app.notFound((c) => refusal(c, { code: "not_found" }));
   app.onError((error, c) => {
@@ -76,16 +87,66 @@ async function guard(c: Asked, next: () => Promise<void>): Promise<Response | vo
   if (rules?.addresses !== undefined && !comesFrom(c.req.header("cf-connecting-ip"), rules.addresses)) {
     return refusal(c, { code: "forbidden" });
   }
-  switch (await admit(c.req.header("authorization") ?? null, c.env.ADMIN_TOKEN)) {
+  const caller = await whoAsks(c);
+  if (caller instanceof Response) return caller;
+  c.set("actor", caller.actor);
+  const path = routePath(c);
+  // What nobody serves, or not in this way, is not found, whoever asks; what is served and stands in no table is nobody's.
+  if (path !== undefined && !mayAsk(caller.role, c.req.method, path)) {
+    note(c, "admin_denied", path, caller.actor);
+    return refusal(c, { code: "forbidden" });
+  }
+  return next();
+}
+
+/** The pattern that serves this method here, below /_sluice; undefined for none. */
+function routePath(c: Asked): string | undefined {
+  const method = c.req.method === "HEAD" ? "GET" : c.req.method;
+  return matchedRoutes(c)
+    .find((route) => route.method === method)
+    ?.path.slice(ADMIN_BASE.length);
+}
+
+const CHALLENGE = 'Bearer realm="sluice"';
+
+/**
+ * The bearer of ADMIN_TOKEN, or of a token or key with one of our roles. A header that only a program sends is the one way
+ * in: no cookie, no query, so another site's page can never send it along (CSRF).
+ */
+async function whoAsks(c: Asked): Promise<{ role: Role; actor: string } | Response> {
+  const authorization = c.req.header("authorization");
+  const anonymous = refusal(c, { code: "unauthenticated", challenge: CHALLENGE });
+  switch (await admit(authorization ?? null, c.env.ADMIN_TOKEN)) {
     case "admitted":
-      return next();
+      return { role: "admin", actor: "admin token" };
     case "closed":
       return refusal(c, { code: "admin_closed" });
     case "anonymous":
-      return refusal(c, { code: "unauthenticated", challenge: 'Bearer realm="sluice"' });
+      return anonymous;
     case "wrong":
-      return refusal(c, { code: "unauthenticated", challenge: 'Bearer realm="sluice", error="invalid_token"' });
+      break;
   }
+  const policy = c.get("isolate").policies.current;
+  const bearer = bearerOf(authorization);
+  const context =
+    policy === undefined || bearer === undefined
+      ? "wrong"
+      : await c.get("identity").bearer(policy, bearer, c.executionCtx);
+  if (context === "unavailable") return refusal(c, { code: "identity_unavailable", retryAfterMs: 2_000 });
+  if (context === "wrong") {
+    note(c, "admin_refused", "", "");
+    return refusal(c, { code: "unauthenticated", challenge: `${CHALLENGE}, error="invalid_token"` });
+  }
+  const actor = context.keyId === "" ? `${context.user || "unnamed"} (${context.scheme})` : `key ${context.keyId}`;
+  const role = roleAmong([...context.roles, ...context.permissions]);
+  if (role !== undefined) return { role, actor };
+  note(c, "admin_denied", "", actor);
+  return refusal(c, { code: "forbidden" });
+}
+
+function note(c: Asked, kind: "admin_refused" | "admin_denied", route: string, who: string): void {
+  const isolate = c.get("isolate");
+  isolate.security.note({ kind, route, who, address: c.req.header("cf-connecting-ip") ?? "" }, isolate.now());
 }
 
 function comesFrom(text: string | undefined, ranges: readonly string[]): boolean {

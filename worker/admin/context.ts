@@ -1,11 +1,18 @@
 // What a handler of the admin paths finds beside the request.
 import type { Context } from "hono";
 import type { Env } from "../platform/env.ts";
+import type { Identity } from "../platform/identity.ts";
 import type { Isolate } from "../platform/isolate.ts";
 
 export interface AdminEnv {
   Bindings: Env;
-  Variables: { isolate: Isolate; correlationId: string };
+  Variables: {
+    isolate: Isolate;
+    identity: Identity;
+    correlationId: string;
+    /** Who asks, as the audit log names it; never a credential. */
+    actor: string;
+  };
 }
 
 export type Asked = Context<AdminEnv>;

@@ -2,6 +2,7 @@
 // object, and every other, what the one isolate that answers has counted since it was started (it carries the
 // `isolate` label, for the next scrape may meet another). A region that does not answer in time is shown as down.
 import type { RegionTotals } from "../core/protocol/objects.ts";
+import type { Identity } from "../platform/identity.ts";
 import type { Isolate } from "../platform/isolate.ts";
 import { DURATION_BOUNDS_MS } from "../platform/metrics.ts";
 import type { Asked } from "./context.ts";
@@ -26,6 +27,7 @@ export async function metrics(c: Asked): Promise<Response> {
   writeRegions(out, regions);
   writeTraffic(out, isolate);
   writeState(out, isolate);
+  writeIdentity(out, isolate, c.get("identity"));
   return new Response(out.toString(), { headers: { "content-type": CONTENT_TYPE } });
 }
 
@@ -147,4 +149,19 @@ function writeState(out: Exposition, isolate: Isolate): void {
     out.sample({ ...mine, dependency, kind: "failed" }, failures);
     out.sample({ ...mine, dependency, kind: "resting" }, skipped);
   }
+}
+
+/** Events by kind, and what the first sight of credentials has cost. */
+function writeIdentity(out: Exposition, isolate: Isolate, { known, verifier }: Identity): void {
+  const mine = { isolate: isolate.id };
+  out.family("sluice_security_events_total", "counter", "Security events in this isolate, by kind.");
+  for (const [kind, count] of isolate.security.totals) out.sample({ ...mine, kind }, count);
+  out.family("sluice_identity_verifications_total", "counter", "Credentials verified by cryptography, good or not.");
+  out.sample(mine, verifier.verified);
+  out.family("sluice_identity_lookups_total", "counter", "Records of API keys asked of KV or of ControlObject.");
+  out.sample(mine, verifier.keys.lookups);
+  out.family("sluice_identity_known", "gauge", "Verified credentials this isolate remembers.");
+  out.sample(mine, known.size);
+  out.family("sluice_key_set_fetches_total", "counter", "Key sets asked of issuers.");
+  out.sample(mine, verifier.fetches);
 }

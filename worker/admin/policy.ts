@@ -13,8 +13,6 @@ import { page, readBody, readShape } from "./body.ts";
 import { expectedGeneration, matches } from "./etag.ts";
 import { refusal, unavailable } from "./refuse.ts";
 
-const ACTOR = "admin token";
-
 export async function getPolicy(c: Asked): Promise<Response> {
   const asked = c.req.query("generation");
   if (asked !== undefined && !/^[1-9]\d{0,14}$/.test(asked)) return refusal(c, { code: "bad_request" });
@@ -53,7 +51,9 @@ export async function putPolicy(c: Asked): Promise<Response> {
   // Written anew, so that a document that differs in white space alone is the same document.
   const text = JSON.stringify(body.value.value);
   const note = c.req.query("note") ?? "";
-  const stored = await isolate.objects.askControl((control) => control.put(text, { actor: ACTOR, note }, expected));
+  const stored = await isolate.objects.askControl((control) =>
+    control.put(text, { actor: c.get("actor"), note }, expected),
+  );
   if (!stored.ok) return unavailable(c);
   return answered(c, stored.value, text);
 }
@@ -70,7 +70,9 @@ export async function rollbackPolicy(c: Asked): Promise<Response> {
   if (!body.ok) return body.error;
   const { generation, note } = body.value;
   const { objects } = c.get("isolate");
-  const stored = await objects.askControl((control) => control.rollback(generation, { actor: ACTOR, note }, expected));
+  const stored = await objects.askControl((control) =>
+    control.rollback(generation, { actor: c.get("actor"), note }, expected),
+  );
   if (!stored.ok) return unavailable(c);
   const inForce = await objects.askControl((control) => control.policy(stored.value.generation));
   return answered(c, stored.value, inForce.ok ? inForce.value?.text : undefined);

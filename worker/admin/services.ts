@@ -9,7 +9,6 @@ import type { Asked } from "./context.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { regionNames, tellRegions } from "./state.ts";
 
-const ACTOR = "admin token";
 const COMMANDS: readonly string[] = ["drain", "open", "close", "reset"] satisfies OperationCommand[];
 const LONGEST_NOTE = 1_000;
 /** Services asked about at once: each costs a call to every region. */
@@ -122,7 +121,7 @@ export async function operate(c: Asked): Promise<Response> {
     return refusal(c, { code: "not_found" });
   }
   const operation = { service: service.name, instance, command: command as OperationCommand };
-  const change = { actor: ACTOR, note: (c.req.query("note") ?? "").slice(0, LONGEST_NOTE) };
+  const change = { actor: c.get("actor"), note: (c.req.query("note") ?? "").slice(0, LONGEST_NOTE) };
   const stored = await objects.askControl((control) => control.operate(operation, change));
   if (!stored.ok) return unavailable(c);
   return c.json({ ...operation, number: stored.value.number, heard: await tellRegions(c) });

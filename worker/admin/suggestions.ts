@@ -4,8 +4,6 @@ import type { Asked } from "./context.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { tellRegions } from "./state.ts";
 
-const ACTOR = "admin token";
-
 export async function getSuggestions(c: Asked): Promise<Response> {
   const reading = await c.get("isolate").objects.askInsight((insight) => insight.reading());
   if (!reading.ok) return unavailable(c);
@@ -23,7 +21,7 @@ export async function decideSuggestion(c: Asked): Promise<Response> {
   const reading = await objects.askInsight((insight) => insight.reading());
   if (!reading.ok) return unavailable(c);
   if (!reading.value.suggestions.some((each) => each.id === id)) return refusal(c, { code: "not_found" });
-  const written = await objects.askControl((control) => control.record(ACTOR, `suggestion.${decision}`, id));
+  const written = await objects.askControl((control) => control.record(c.get("actor"), `suggestion.${decision}`, id));
   if (!written.ok) return unavailable(c);
   const decided = await objects.askInsight((insight) => insight.decide(id, decision));
   if (!decided.ok) return unavailable(c);

@@ -1,11 +1,19 @@
-// Who asks. Identity is not built yet, and the one thing that must never happen is a guarded route that lets through:
-// a route that requires identity is refused, one that would merely like to know it goes on as anonymous.
+// Who asks, and whether that one may: decided by platform/identity for all doors, written down here for the steps that follow.
+// Waits only at the first sight of a credential in this isolate.
 import type { Refusal } from "../core/http/problem.ts";
-import type { Walk } from "./walk.ts";
+import type { Admission } from "../platform/identity.ts";
+import type { Verdict, Walk } from "./walk.ts";
 
-const RETRY_MS = 30_000;
+export function authenticate(walk: Walk): Verdict | Promise<Verdict> {
+  const said = walk.gateway.identity.admit(walk.policy, walk, walk.route!);
+  return said instanceof Promise ? said.then((late) => obey(walk, late)) : obey(walk, said);
+}
 
-export function authenticate(walk: Walk): Refusal | undefined {
-  if (walk.route!.auth !== "required") return undefined;
-  return { code: "identity_unavailable", retryAfterMs: RETRY_MS };
+function obey(walk: Walk, said: Admission | Refusal): Verdict {
+  if ("code" in said) return said;
+  walk.security = said.context;
+  walk.query = said.query;
+  if (said.told.length > 0) walk.requestEdits = [...(walk.requestEdits ?? []), ...said.told];
+  for (let at = 0; at < said.drop.length; at++) (walk.fields.drop ??= []).push(said.drop[at]!);
+  return undefined;
 }

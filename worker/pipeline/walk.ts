@@ -4,6 +4,7 @@ import type { CompiledPolicy, CompiledRoute } from "../core/policy/compiled.ts";
 import type { Refusal } from "../core/http/problem.ts";
 import { profileRequest, type RequestProfile } from "../core/http/profile.ts";
 import { RequestFields } from "../core/http/request-fields.ts";
+import { ANONYMOUS, type SecurityContext } from "../core/security/context.ts";
 import type { Place } from "../core/routing/regions.ts";
 import type { Attempts } from "../platform/attempts.ts";
 import type { Gateway } from "../platform/gateway.ts";
@@ -47,6 +48,10 @@ export class Walk {
   address = "";
   route: CompiledRoute | undefined = undefined;
   #profile: RequestProfile | undefined = undefined;
+
+  // Set by authenticate.
+  /** Who asks: nobody, where nobody is asked. */
+  security: SecurityContext = ANONYMOUS;
 
   // Set by route and forward.
   driver: Attempts<Response> | undefined = undefined;

@@ -2,12 +2,14 @@
 // the first request, because ids and clocks need one.
 import type { Env } from "./env.ts";
 import { Fleet } from "./fleet.ts";
+import { Identity } from "./identity.ts";
 import { Isolate } from "./isolate.ts";
 
 export class Gateway {
   readonly env: Env;
   readonly fleet: Fleet;
   readonly isolate: Isolate;
+  readonly identity: Identity;
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
   /** The client's address when no edge tells it: locally it is this machine, elsewhere nobody knows. */
@@ -29,6 +31,7 @@ export class Gateway {
       metrics: () => this.isolate.metrics,
     });
     this.isolate = new Isolate(env, this.fleet);
+    this.identity = new Identity(env, this.isolate);
   }
 }
 

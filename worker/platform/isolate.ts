@@ -3,6 +3,7 @@
 // background, and what the background cannot reach leaves the last known in force.
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
+import { SecurityLog } from "../core/security/events.ts";
 import type { Env } from "./env.ts";
 import { Budgets } from "./budgets.ts";
 import { Limiter } from "./limiter.ts";
@@ -49,6 +50,8 @@ export class Isolate {
   readonly budgets: Budgets;
   /** Purges, changes of keys, experiments: whoever obeys them subscribes. */
   readonly orders = new Orders();
+  /** Who came with what he should not: told with the next report. */
+  readonly security = new SecurityLog();
   readonly now: () => number;
 
   constructor(
@@ -155,6 +158,7 @@ export class Isolate {
     const leases = source.leases?.(this.now());
     const discovered = source.discovered?.();
     const choices = source.choices?.();
+    const security = this.security.drain();
     return {
       generation: policies.current?.generation ?? 0,
       services: source.drain(),
@@ -164,6 +168,7 @@ export class Isolate {
       ...(leases === undefined ? {} : { leases }),
       ...(discovered === undefined ? {} : { discovered }),
       ...(choices === undefined ? {} : { choices }),
+      ...(security === undefined ? {} : { security }),
       ...(problem === undefined ? {} : { policyError: `${problem.path} ${problem.message}`.trim() }),
     };
   }

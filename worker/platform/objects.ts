@@ -2,6 +2,7 @@
 // A refusal says only that the object did not answer; a write that timed out may still have been stored.
 import { CONTROL_NAME, INSIGHT_NAME, regionObjectName, serviceObjectName } from "../core/protocol/names.ts";
 import type { RegionReading, RegionTotals, ServiceReading } from "../core/protocol/objects.ts";
+import type { SecurityReading } from "../core/protocol/security.ts";
 import type { Policy } from "../core/policy/schema.ts";
 import type { Result } from "../core/result/result.ts";
 import type { Env } from "./env.ts";
@@ -49,6 +50,10 @@ export class Objects {
 
   totals(name: string): Promise<Result<RegionTotals, CallFailure>> {
     return this.readings.call(() => this.#region(name).totals(), TOTALS_TIMEOUT_MS);
+  }
+
+  security(name: string): Promise<Result<SecurityReading, CallFailure>> {
+    return this.readings.call(() => this.#region(name).security(), READING_TIMEOUT_MS);
   }
 
   service(service: string, region: string): Promise<Result<ServiceReading, CallFailure>> {

@@ -19,7 +19,16 @@ const FORGET_REPLY_MS = CALL_TIMEOUT_MS + 500;
 /** What a report tells, gathered anew each time: counts since the last gathering. */
 export type Findings = Pick<
   Report,
-  "generation" | "services" | "requests" | "leases" | "discovered" | "choices" | "policyError" | "ledgers" | "slices"
+  | "generation"
+  | "services"
+  | "requests"
+  | "leases"
+  | "discovered"
+  | "choices"
+  | "policyError"
+  | "ledgers"
+  | "slices"
+  | "security"
 >;
 
 export interface ReporterLinks {

@@ -28,7 +28,6 @@ describe("pendingSections", () => {
   it.each<[string, WrittenPolicy]>([
     ["chaos", { chaos: { enabled: true } }],
     ["cache", { cache: { rules: [{ match: "GET /a" }] } }],
-    ["security.apiKeys", { security: { apiKeys: {} } }],
     ["telemetry.otlp", { telemetry: { otlp: { url: "https://otlp.example.com" } } }],
   ])("tells %s", (section, document) => {
     expect(pending(document)).toContain(section);

@@ -14,11 +14,6 @@ const isSet = (map: Readonly<Record<string, unknown>>): boolean => Object.keys(m
 
 const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
   {
-    section: "routes[].auth",
-    reason: "nobody can be authenticated yet: routes that require it answer 503",
-    inUse: (policy) => policy.routes.some((route) => route.auth !== "none"),
-  },
-  {
     section: "routes[].rateLimit",
     reason: "rate limits are not counted yet",
     inUse: (policy) => policy.routes.some((route) => route.rateLimit !== undefined),
@@ -40,17 +35,6 @@ const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
     inUse: (policy) => policy.cache !== false,
   },
   {
-    section: "security.jwt",
-    reason: "tokens are not verified yet",
-    inUse: ({ security }) => security.jwt !== undefined || security.access !== undefined,
-  },
-  {
-    section: "security.apiKeys",
-    reason: "keys are not verified yet",
-    inUse: ({ security }) => security.apiKeys !== undefined,
-  },
-  { section: "security.roles", reason: "roles are not looked at yet", inUse: ({ security }) => isSet(security.roles) },
-  {
     section: "security.rateLimits",
     reason: "rate limits are not counted yet",
     inUse: ({ security }) => isSet(security.rateLimits),
@@ -59,11 +43,6 @@ const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
     section: "security.addresses",
     reason: "addresses are not allowed or denied yet",
     inUse: ({ security }) => security.addresses.allow !== undefined || security.addresses.deny.length > 0,
-  },
-  {
-    section: "security.identityHeaders",
-    reason: "upstreams are not told who calls yet",
-    inUse: ({ security }) => security.identityHeaders !== false,
   },
   { section: "providers", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.providers) },
   { section: "models", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.models) },

@@ -22,3 +22,6 @@ export const LIMITER_SHARDS = 32;
 /** One `LimiterObject` a shard. `who` is as stored (core/security/counted): no secret ever names an object. */
 export const limiterObjectName = (shard: number): string => `limiter:${shard}`;
 export const limiterShard = (who: string): number => hash32(who) % LIMITER_SHARDS;
+
+/** KV: what is kept of an API key, its hash and whom it speaks for; `ControlObject` holds the original. */
+export const apiKeyName = (id: string): string => `keys/${id}`;

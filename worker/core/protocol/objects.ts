@@ -15,6 +15,7 @@ import type {
   ServiceHealth,
   Verdict,
 } from "./reports.ts";
+import type { ListedKey, SecurityReading } from "./security.ts";
 
 /** One immutable generation of the policy, as stored. Generation 0 is a document put into KV by hand. */
 export interface PolicyDocument {
@@ -290,6 +291,7 @@ export interface RegionRpc {
   hear(service: string, news: ServiceNews): void;
   reading(): RegionReading;
   totals(): RegionTotals;
+  security(): SecurityReading;
 }
 
 /** One a service and region: load, latency and verdicts of its instances. */
@@ -298,7 +300,7 @@ export interface ServiceRpc {
   reading(): ServiceReading;
 }
 
-/** One for all: policy generations, epochs, audit. */
+/** One for all: policy generations, epochs, audit, API keys. */
 export interface ControlRpc {
   news(question: ControlQuestion): ControlAnswer;
   /** The newest generation, or the one asked for, or undefined when it is not kept. */
@@ -310,6 +312,15 @@ export interface ControlRpc {
   /** Newest first, below `before`. */
   history(before: number, limit: number): GenerationEntry[];
   audit(before: number, limit: number): AuditEntry[];
+  /** Stores a key's record (JSON), which then is good everywhere; answers after it is stored. */
+  createKey(id: string, record: string, change: Change): Promise<"stored" | "full">;
+  /** The record, revoked or not. */
+  apiKey(id: string): string | undefined;
+  /** Newest first, below `before`. */
+  apiKeys(before: number, limit: number): ListedKey[];
+  keyCount(): number;
+  /** Refused everywhere within five seconds of the answer. */
+  revokeKey(id: string, change: Change): Promise<"revoked" | "already" | "unknown">;
   record(actor: string, action: string, detail: string): void;
   /** Stores what an operator says of an instance, and who said it; answers after it is stored. */
   operate(operation: Omit<Operation, "number">, change: Change): Operation;

@@ -4,6 +4,7 @@
 
 import type { LedgerNumbers, LedgerPages } from "./ledgers.ts";
 import type { SliceRow } from "./rollups.ts";
+import type { SecurityNews } from "./security.ts";
 
 /** What one isolate saw of one instance since its last report. */
 export interface InstanceDelta {
@@ -51,6 +52,8 @@ export interface Report {
   choices?: Record<string, ChoiceTally>;
   /** What happened since the last report, by route and service, and by model. */
   slices?: SliceRow[];
+  /** What there is to tell of security; absent for nothing. */
+  security?: SecurityNews;
   /** Newest numbers heard of the ledgers; what is newer comes with the reply. */
   ledgers?: LedgerNumbers;
 }

@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { isSecretName, redact, REDACTED } from "../../../worker/core/security/redact.ts";
+
+const CANARY = "c4n4ry5ecret0123456789";
+
+describe("redact", () => {
+  it.each([
+    `Authorization: Bearer ${CANARY}`,
+    `authorization: Basic ${CANARY}==`,
+    `{"authorization":"${CANARY}"}`,
+    `{"api_key": "${CANARY}", "model": "x"}`,
+    `{'apiKey':'${CANARY}'}`,
+    `x-api-key=${CANARY}`,
+    `GET https://api.example.com/v1?model=x&api_key=${CANARY}&n=1 failed`,
+    `GET /v1?access_token=${CANARY}`,
+    `Cookie: ${CANARY}`,
+    `Set-Cookie: ${CANARY}`,
+    `https://user:${CANARY}@example.com/x`,
+    `redis://default:${CANARY}@10.0.0.1`,
+    `Incorrect API key provided: sk-${CANARY}`,
+    `sk-ant-api03-${CANARY}`,
+    `key sk_${CANARY}aa.${CANARY}`,
+    `token eyJhbGciOiJIUzI1NiJ9.${CANARY}.${CANARY}`,
+    `ghp_${CANARY} glpat-${CANARY} xoxb-${CANARY}`,
+    `password = ${CANARY}`,
+    `client_secret=${CANARY}`,
+    `"X-Api-Key":"${CANARY}`,
+  ])("%s", (text) => {
+    const said = redact(text);
+    expect(said).not.toContain(CANARY);
+    expect(said).toContain(REDACTED);
+  });
+
+  it.each([
+    "",
+    "connection refused",
+    "the model gpt-5 is overloaded, try again in 20 s",
+    "GET https://api.example.com/v1/models?limit=20 answered 503",
+    'services.users.instances[1].url must be an http URL: "x"',
+    "tokens=12 max_tokens: 100",
+  ])("leaves alone: %s", (text) => expect(redact(text)).toBe(text));
+
+  it("is linear, also where nothing ends", () => {
+    for (const piece of ["Bearer ", "eyJaaaa.", "sk-", "a=", '"', "://a:", "key='", "x-api-key: ", "a-", "\t "]) {
+      const long = piece.repeat(100_000 / piece.length);
+      const from = performance.now();
+      redact(long);
+      expect(performance.now() - from, piece).toBeLessThan(500);
+    }
+  });
+
+  it("names are known however they are written", () => {
+    for (const name of ["X-API-Key", "x_api_key", "apiKey", "API-KEY", "Authorization", "Set-Cookie", "access_token"])
+      expect(isSecretName(name)).toBe(true);
+    for (const name of ["model", "max_tokens", "keyboard", ""]) expect(isSecretName(name)).toBe(false);
+  });
+});

@@ -1,0 +1,45 @@
+// Who may ask what of the admin API: one table, and what does not stand in it nobody may. Three roles, each holding what the
+// one before it may: a viewer looks, an operator acts on what the policy has set up, an admin changes policy and keys.
+
+export type Role = "viewer" | "operator" | "admin";
+
+/** From the least to the most. */
+export const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
+
+/** As tokens and keys carry it, among their roles or permissions. */
+const roleName = (role: Role): string => `sluice:${role}`;
+
+/** `METHOD path` below /_sluice, as the app registers it. HEAD goes with GET. */
+export const NEEDS: Readonly<Record<string, Role>> = {
+  "GET /admin/policy": "viewer",
+  "PUT /admin/policy": "admin",
+  "POST /admin/policy/rollback": "admin",
+  "GET /admin/policy/history": "viewer",
+  "POST /admin/explain": "viewer",
+  "GET /admin/services": "viewer",
+  "GET /admin/services/:name": "viewer",
+  "POST /admin/services/:name/instances/:action": "operator",
+  "GET /admin/regions": "viewer",
+  "GET /admin/suggestions": "viewer",
+  "POST /admin/suggestions/:action": "operator",
+  "GET /admin/alerts": "viewer",
+  "POST /admin/alerts/:action": "operator",
+  "GET /admin/history": "viewer",
+  "GET /admin/audit": "viewer",
+  "GET /admin/keys": "viewer",
+  "POST /admin/keys": "admin",
+  "DELETE /admin/keys/:id": "admin",
+  "GET /admin/security": "viewer",
+};
+
+/** The greatest role among these; undefined for none. */
+export function roleAmong(held: readonly string[]): Role | undefined {
+  return ROLES.findLast((role) => held.includes(roleName(role)));
+}
+
+/** Default deny: what the table does not know needs more than anybody has. */
+export function mayAsk(role: Role, method: string, path: string): boolean {
+  const name = `${method === "HEAD" ? "GET" : method} ${path}`;
+  const needed = Object.hasOwn(NEEDS, name) ? NEEDS[name] : undefined;
+  return needed !== undefined && ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}

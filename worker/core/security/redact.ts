@@ -1,0 +1,49 @@
+// Takes secrets out of text that is to be recorded, shown or sent to somebody else: an error of the runtime, a provider's own
+// words, an address with a key in it. What looks like a credential goes, whether it is one or not: a record loses nothing
+// by it. Linear in the text; names are compared without regard to case, `-` and `_`.
+
+export const REDACTED = "[redacted]";
+
+/** Fields and parameters whose value is nobody's business. */
+const SECRET_NAMES: ReadonlySet<string> = new Set(
+  (
+    "authorization proxyauthorization cookie setcookie xapikey apikey xauthtoken xaccesstoken xgoogapikey cfaccessjwtassertion " +
+    "cfaccessclientsecret xamzsecuritytoken accesstoken refreshtoken idtoken token secret clientsecret password passwd pwd " +
+    "privatekey signature sig credential credentials sessionid session jwt assertion code awsaccesskeyid key"
+  ).split(" "),
+);
+
+/** `X-API-Key`, `api_key`, `apiKey`: whether a field, parameter or member of this name is never recorded. */
+export const isSecretName = (name: string): boolean => SECRET_NAMES.has(name.toLowerCase().replaceAll(/[-_]/g, ""));
+
+// Each alternative is linear: its repeated part cannot be matched in two ways.
+const SECRETS = new RegExp(
+  [
+    // RFC 9110 §11.4: a scheme and what follows it.
+    String.raw`\b(?:Bearer|Basic|Digest|Negotiate)[ \t]+[^\s,;"'<>]+`,
+    // Compact JWS and JWE: their header is a JSON object.
+    String.raw`\beyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){1,4}`,
+    // Our own keys, and those of providers and forges, by their prefixes.
+    String.raw`\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{12,}(?:\.[A-Za-z0-9_-]+)?`,
+    String.raw`\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AIza|AKIA|ASIA|hf_|whsec_|gsk_)[A-Za-z0-9_-]{8,}`,
+    // A user and a password in an address.
+    String.raw`(?<=:\/\/)[^\s\/@:"'<>]{1,256}:[^\s\/@"'<>]{1,256}(?=@)`,
+  ].join("|"),
+  "gi",
+);
+
+/** `name=value`, `name: value`, `"name":"value"`. */
+const PAIR =
+  /(["']?)([A-Za-z][A-Za-z0-9_-]{1,39})\1([ \t]{0,3}[=:][ \t]{0,3})("[^"\n]*"?|'[^'\n]*'?|[^\s&;,"'<>{}()[\]]+)/g;
+
+const LONGEST_TEXT = 65_536;
+
+/** `text` without what looks like a credential. A text too long to be looked at is cut first. */
+export function redact(text: string): string {
+  const looked = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+  return looked
+    .replace(SECRETS, REDACTED)
+    .replace(PAIR, (whole: string, quote: string, name: string, between: string) => {
+      return isSecretName(name) ? `${quote}${name}${quote}${between}${REDACTED}` : whole;
+    });
+}
