@@ -14,8 +14,8 @@ const VIA = `1.1 ${GATEWAY}`;
 /** RFC 9211 §2.2: the cache was configured not to handle this request. */
 const BYPASS = cacheStatusMember({ kind: "fwd", reason: "bypass" });
 
-/** Dresses an upstream's answer for the client, in place. */
-export function dress(walk: Walk, answer: Response): Response {
+/** Takes an upstream's answer out of its hop, in place: what is left is the client's, and what may be stored. */
+export function clean(walk: Walk, answer: Response): Response {
   const { headers, status } = answer;
   const { instance, route } = walk;
   dropAnswerFields(headers, status);
@@ -29,11 +29,18 @@ export function dress(walk: Walk, answer: Response): Response {
   };
   rewriteLocations(headers, status, view);
   rewriteCookies(headers, view);
-  if (walk.affinityCookie !== "") headers.append("set-cookie", walk.affinityCookie);
   const { loadReport } = walk.service!.compiled.options;
   if (loadReport !== false && loadReport.strip) headers.delete(loadReport.header);
+  return answer;
+}
+
+/** Dresses it for the client, in place. */
+export function dress(walk: Walk, answer: Response): Response {
+  const { headers } = answer;
+  const { route } = walk;
+  if (walk.affinityCookie !== "") headers.append("set-cookie", walk.affinityCookie);
   addFields(walk, headers);
-  if (route!.responseHeaders !== undefined) applyEdits(headers, route!.responseHeaders);
+  if (!walk.isFromCache && route!.responseHeaders !== undefined) applyEdits(headers, route!.responseHeaders);
   return answer;
 }
 

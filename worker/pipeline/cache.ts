@@ -1,8 +1,192 @@
-// Whether an answer is at hand already. No level of the cache is built yet: every request goes on, and `Cache-Status`
-// says that the cache was passed by.
-import type { Refusal } from "../core/http/problem.ts";
-import type { Walk } from "./walk.ts";
+// Whether an answer is at hand already (RFC 9111 §4). Memory is looked into at once; only where it has nothing to use are the
+// levels below asked, and only where they have nothing either does the request wait for one that is fetching the same. What
+// goes forward takes a `CacheCall` along, which asks the upstream the right question and settles what comes of it.
+import { parseRequestDirectives, type RequestDirectives } from "../core/cache/directives.ts";
+import { isSafe } from "../core/cache/invalidation.ts";
+import { primaryKey } from "../core/cache/key.ts";
+import type { CacheOptions } from "../core/cache/options.ts";
+import { usability, type Usability } from "../core/cache/usability.ts";
+import { matches, select } from "../core/cache/vary.ts";
+import { cacheStatusMember } from "../core/http/cache-status.ts";
+import type { CacheStore, Fill } from "../platform/cache/store.ts";
+import type { StoredEntry } from "../platform/cache/tier.ts";
+import { CacheCall } from "./cache-call.ts";
+import { hit, hitPart } from "./cached.ts";
+import { revalidate } from "./revalidate.ts";
+import { UnsafeCall } from "./unsafe-call.ts";
+import type { Verdict, Walk } from "./walk.ts";
 
-export function cache(_walk: Walk): Refusal | undefined {
-  return undefined;
+const METHOD = cacheStatusMember({ kind: "fwd", reason: "method" });
+const ONLY_IF_CACHED = cacheStatusMember({ kind: "fwd", reason: "miss", detail: "only-if-cached" });
+/** Rounds of waiting for others: what they brought may be another variant. */
+const MOST_ROUNDS = 2;
+
+export function cache(walk: Walk): Verdict | Promise<Verdict> {
+  const options = walk.policy.policy.cache;
+  if (options === false) return undefined;
+  const { influence, method } = walk;
+  if (influence !== undefined && influence.bypass) return undefined;
+  if (method !== "GET" && method !== "HEAD" && !(influence !== undefined && influence.takesMethod)) {
+    walk.cacheStatus = METHOD;
+    if (!isSafe(method)) walk.cacheCall = new UnsafeCall(walk, options);
+    return undefined;
+  }
+  // A GET with a body asks for something that its URL does not say.
+  if (walk.fields.upgrade !== undefined || (walk.request.body !== null && !influence?.takesMethod)) return undefined;
+  const store = walk.gateway.cache;
+  const key = primaryKey(method, walk.keyParts, influence);
+  const { cacheControl, pragma } = walk.fields;
+  const directives = parseRequestDirectives(cacheControl, pragma);
+  const now = walk.arrivedAt;
+  const lookup = new Lookup(walk, options, store, key, directives);
+  return lookup.use(store.sized(options.memoryBytes).peek(key), now) ?? lookup.beyondMemory();
 }
+
+class Lookup {
+  readonly #walk: Walk;
+  readonly #options: CacheOptions;
+  readonly #store: CacheStore;
+  readonly #key: string;
+  readonly #directives: RequestDirectives;
+  #collapsed = false;
+  #entries: readonly StoredEntry[] = [];
+  #selected: StoredEntry | undefined = undefined;
+  #why: Usability = "fresh";
+
+  constructor(walk: Walk, options: CacheOptions, store: CacheStore, key: string, directives: RequestDirectives) {
+    this.#walk = walk;
+    this.#options = options;
+    this.#store = store;
+    this.#key = key;
+    this.#directives = directives;
+  }
+
+  /** The answer from what a level holds, when it may be used. */
+  use(found: readonly StoredEntry[], now: number): Response | Promise<Response | undefined> | undefined {
+    const entries = found.length === 0 || this.#store.purges === undefined ? found : this.#standing(found);
+    this.#entries = entries;
+    if (entries.length === 0) return undefined;
+    const walk = this.#walk;
+    const entry = select(entries, walk.headers);
+    this.#selected = entry;
+    if (entry === undefined) return walk.fields.range === undefined ? undefined : this.#part(entries, now);
+    const purged = this.#store.purges !== undefined && this.#store.verdict(entry) === "stale";
+    const use = usability(entry.meta, this.#directives, now, purged);
+    this.#why = use;
+    if (use === "validate-stale" || use === "validate-request") return undefined;
+    if (use === "while-revalidating") {
+      // A body that was read is gone: what is keyed by one is asked for again by whoever has it.
+      if (walk.method !== "GET" && walk.method !== "HEAD") return undefined;
+      revalidate(walk, this.#options, this.#key, entry);
+    }
+    return hit(walk, entry, now);
+  }
+
+  #standing(entries: readonly StoredEntry[]): readonly StoredEntry[] {
+    return entries.filter((entry) => this.#store.verdict(entry) !== "gone");
+  }
+
+  #part(entries: readonly StoredEntry[], now: number): Response | undefined {
+    const walk = this.#walk;
+    for (const entry of entries) {
+      if (entry.meta.range === undefined || !matches(entry.meta, walk.headers)) continue;
+      if (usability(entry.meta, this.#directives, now, this.#store.verdict(entry) === "stale") !== "fresh") continue;
+      const answer = hitPart(walk, entry, now);
+      if (answer !== undefined) return answer;
+    }
+    return undefined;
+  }
+
+  /** Memory had nothing to use: the levels below, then others that fetch the same, then the upstream. */
+  beyondMemory(): Verdict | Promise<Verdict> {
+    if (this.#store.below !== undefined && this.#why !== "validate-request") return this.#below();
+    return this.#waitOrGo(MOST_ROUNDS);
+  }
+
+  async #below(): Promise<Verdict> {
+    const { below } = this.#store;
+    const found = await below!.variants(this.#key, this.#walk.influence?.tiers);
+    if (found.length > 0) {
+      const promoted = found.map((entry) => this.#promote(entry));
+      const inMemory = this.#entries;
+      // What memory holds of the same variant is newer or the same.
+      const others = promoted.filter(
+        ({ meta }) =>
+          !inMemory.some((own) => own.meta.variant === meta.variant && own.meta.receivedAt >= meta.receivedAt),
+      );
+      if (others.length > 0) {
+        const answer = await this.use([...others, ...inMemory], Date.now());
+        if (answer !== undefined) return answer;
+      }
+    }
+    return this.#waitOrGo(MOST_ROUNDS);
+  }
+
+  /** A lower level's entry is kept in memory as well, when its bytes are at hand and memory may have it. */
+  #promote(entry: StoredEntry): StoredEntry {
+    const { meta, body } = entry;
+    if (!(body instanceof Uint8Array) || (meta.tiers !== undefined && !meta.tiers.includes("memory"))) return entry;
+    if (this.#store.forgottenSince(this.#key, meta.requestedAt)) return entry;
+    this.#store.memory.keep(meta, body);
+    // Its level is told as the one it was found in.
+    return entry;
+  }
+
+  #waitOrGo(rounds: number): Verdict | Promise<Verdict> {
+    if (this.#directives.onlyIfCached) {
+      this.#walk.cacheStatus = ONLY_IF_CACHED;
+      return { code: "not_cached" };
+    }
+    const { collapse } = this.#options;
+    if (collapse === false || rounds === 0 || !this.#mayCollapse) return this.#forward();
+    const fill = this.#store.fills.get(this.#key);
+    // One that has taken longer than anyone would wait has lost its request.
+    const isUnderWay = fill !== undefined && Date.now() - fill.startedAt < collapse.waitMs;
+    return isUnderWay ? this.#follow(fill, rounds, collapse.waitMs) : this.#forward();
+  }
+
+  /** Whether this request may share another's fetch, and others its own: only what asks for the same plain answer. */
+  get #mayCollapse(): boolean {
+    const { fields, influence, method, hasCredential } = this.#walk;
+    const { collapse } = this.#options;
+    if (collapse === false || method === "HEAD" || fields.range !== undefined) return false;
+    if (hasCredential && !(influence?.keysCredential ?? false)) return false;
+    const { noCache, noStore, maxAge } = this.#directives;
+    if (noCache || noStore || maxAge === 0) return false;
+    return !this.#store.isUncacheable(this.#key, this.#walk.arrivedAt);
+  }
+
+  async #follow(fill: Fill, rounds: number, waitMs: number): Promise<Verdict> {
+    this.#collapsed = true;
+    const end = await Promise.race([fill.done, after(waitMs)]);
+    if (end !== "stored") return this.#forward();
+    const answer = await this.use(this.#store.memory.peek(this.#key), Date.now());
+    if (answer === undefined) return this.#waitOrGo(rounds - 1);
+    this.#walk.cacheStatus = cacheStatusMember({
+      kind: "fwd",
+      reason: "uri-miss",
+      status: answer.status,
+      collapsed: true,
+    });
+    return answer;
+  }
+
+  #forward(): undefined {
+    const walk = this.#walk;
+    const { ifNoneMatch, ifModifiedSince } = walk.fields;
+    // Who asks conditionally may get a 304, which is of use to nobody else.
+    const leads = this.#mayCollapse && ifNoneMatch === undefined && ifModifiedSince === undefined;
+    walk.cacheCall = new CacheCall(walk, this.#options, {
+      key: this.#key,
+      directives: this.#directives,
+      entries: this.#entries,
+      selected: this.#selected,
+      why: this.#why,
+      collapsed: this.#collapsed,
+      fill: leads ? this.#store.lead(this.#key, Date.now()) : undefined,
+    });
+    return undefined;
+  }
+}
+
+const after = (ms: number): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, ms, undefined));

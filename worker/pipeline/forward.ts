@@ -58,6 +58,7 @@ function open(walk: Walk, answer: Response, attempt: Attempt): Response {
   attempt.expiresAt = Date.now() + Math.min(idleMs, totalMs) + GRACE_MS;
   const watched = watchBody(body, contentLength(answer.headers.get("content-length")), {
     left: walk.request.signal,
+    goesOn: () => walk.cacheCall?.goesOn ?? false,
     idleMs,
     totalMs,
     moved: () => {

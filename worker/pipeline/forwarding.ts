@@ -197,6 +197,7 @@ function requestHeaders(walk: Walk): Headers {
   headers.set("traceparent", walk.traceparent);
   headers.set("x-proxy-correlation-id", correlationId);
   headers.set("x-proxy-request-id", correlationId);
+  if (walk.cacheCall !== undefined) walk.cacheCall.shape(headers);
   const edits = walk.route!.requestHeaders;
   if (edits !== undefined) applyEdits(headers, edits);
   if (walk.requestEdits !== undefined) {

@@ -6,7 +6,7 @@ import { problem } from "../core/http/problem.ts";
 import { startTrace } from "../core/http/trace.ts";
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { Gateway } from "../platform/gateway.ts";
-import { complete, dress, refuse } from "./answer.ts";
+import { clean, complete, dress, refuse } from "./answer.ts";
 import { authenticate } from "./authenticate.ts";
 import { cache } from "./cache.ts";
 import { capture } from "./capture.ts";
@@ -47,16 +47,17 @@ async function walkThrough(
     let verdict = passes(walk, 0);
     if (verdict instanceof Promise) verdict = await verdict;
     if (verdict === undefined) {
-      const given = receive(walk, await forward(walk));
-      const kept = walk.afterwards === undefined ? given : await walk.afterwards(walk, given);
-      if ("code" in kept) answer = refuse(walk, kept);
-      else answer = kept === given ? dress(walk, kept) : complete(walk, kept);
+      let given = receive(walk, await forward(walk));
+      if (given instanceof Response) given = clean(walk, given);
+      if (walk.cacheCall !== undefined) given = await walk.cacheCall.settle(given);
+      answer = given instanceof Response ? dress(walk, given) : refuse(walk, given);
     } else {
       answer = verdict instanceof Response ? complete(walk, verdict) : refuse(walk, verdict);
     }
   } catch (error) {
     // A bug of ours: its text is for the log, never for the client.
     console.error(`${walk.correlationId}:`, error);
+    walk.cacheCall?.drop();
     answer = refuse(walk, { code: "internal" });
   }
   capture(walk, answer.status);

@@ -1,6 +1,8 @@
 // One request on its way through the gateway: what the steps have found out so far, in one object of one shape, so that
 // a step reads a field instead of asking again. Lives as long as the request.
 import type { CompiledPolicy, CompiledRoute } from "../core/policy/compiled.ts";
+import type { RequestInfluence } from "../core/cache/influence.ts";
+import type { KeyParts } from "../core/cache/key.ts";
 import type { Refusal } from "../core/http/problem.ts";
 import { profileRequest, type RequestProfile } from "../core/http/profile.ts";
 import { RequestFields } from "../core/http/request-fields.ts";
@@ -18,6 +20,18 @@ export type Verdict = Refusal | Response | undefined;
 
 /** What came of forwarding. */
 export type Given = Response | Refusal;
+
+/** What the cache has to do with a request that goes forward. */
+export interface CacheCall {
+  /** The answer is being kept: the fetch outlives its client. */
+  readonly goesOn: boolean;
+  /** Changes the fields of the request that goes to the upstream: conditions, ranges. */
+  shape(headers: Headers): void;
+  /** From what came back, cleaned of its hop's fields, to what the client gets. */
+  settle(result: Given): Promise<Given> | Given;
+  /** Nothing will come back. */
+  drop(): void;
+}
 
 export class Walk {
   readonly request: Request;
@@ -53,6 +67,12 @@ export class Walk {
   /** Who asks: nobody, where nobody is asked. */
   security: SecurityContext = ANONYMOUS;
 
+  // Set by the cache's rules and cache.
+  influence: RequestInfluence | undefined = undefined;
+  cacheCall: CacheCall | undefined = undefined;
+  /** The cache's own, behind an answer's back: no client waits for it. */
+  isBackground = false;
+
   // Set by route and forward.
   driver: Attempts<Response> | undefined = undefined;
   service: ServiceState | undefined = undefined;
@@ -70,11 +90,6 @@ export class Walk {
   requestEdits: (readonly [name: string, value: string | null])[] | undefined = undefined;
   /** Fields of the answer, whoever gives it. */
   answerFields: (readonly [name: string, value: string])[] | undefined = undefined;
-  /**
-   * Takes what came of forwarding, an answer not yet dressed or why there is none, and gives it back, or an answer of its
-   * own in its place: that one is not dressed as the upstream's.
-   */
-  afterwards: ((walk: Walk, given: Given) => Given | Promise<Given>) | undefined = undefined;
 
   // Set by whoever answers.
   /** As `performance.now()`. */
@@ -82,6 +97,8 @@ export class Walk {
   /** The `sluice` member of Cache-Status (RFC 9211); "" while nobody has asked the cache. */
   cacheStatus = "";
   refusal: Refusal | undefined = undefined;
+  /** The answer is a stored one after all: dressed already. */
+  isFromCache = false;
 
   constructor(request: Request, ctx: ExecutionContext, gateway: Gateway, policy: CompiledPolicy, now: number) {
     this.request = request;
@@ -92,6 +109,22 @@ export class Walk {
     this.policy = policy;
     this.arrivedAt = now;
     this.startedAt = performance.now();
+  }
+
+  /** As the client wrote it: what purges and invalidation know. */
+  get publicUrl(): string {
+    return `${this.scheme}://${this.authority}${this.path}${this.query}`;
+  }
+
+  /** It brings what may be a credential, known to the gateway or not: what it is told is not for everybody (RFC 9111 §3.5). */
+  get hasCredential(): boolean {
+    if (this.fields.authorization !== undefined || this.security !== ANONYMOUS) return true;
+    return this.headers.has("x-api-key");
+  }
+
+  get keyParts(): KeyParts {
+    const { scheme, authority, path, query } = this;
+    return { tenant: this.security.tenant, route: this.route!.id, scheme, authority, path, query };
   }
 
   /** Where the edge says the client is. Reading it costs a few microseconds: only where regions matter. */

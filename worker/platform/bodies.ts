@@ -10,6 +10,8 @@ const CHUNK_BYTES = 64 * 1024;
 export interface BodyWatch {
   /** The client's: a reset ends both sides at once, though a read is pending and `waitUntil` holds the request open. */
   readonly left: AbortSignal;
+  /** Whether the upstream's body is wanted although the client left. */
+  goesOn(): boolean;
   /** Longest wait for the next bytes from the upstream. */
   readonly idleMs: number;
   /** Until the last byte, from now; Infinity for no limit. */
@@ -57,7 +59,7 @@ async function pump(
     end(new Error("the upstream's body took too long"));
   };
   look();
-  watch.left.addEventListener("abort", () => end(new Error("the client left")), { once: true });
+  watch.left.addEventListener("abort", () => watch.goesOn() || end(new Error("the client left")), { once: true });
   let whole = false;
   try {
     let buffer = new Uint8Array(CHUNK_BYTES);

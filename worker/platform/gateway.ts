@@ -1,5 +1,6 @@
 // What one isolate is made of: its link to the objects and its knowledge of the instances. One per isolate, made at
 // the first request, because ids and clocks need one.
+import { CacheStore } from "./cache/store.ts";
 import type { Env } from "./env.ts";
 import { Fleet } from "./fleet.ts";
 import { Identity } from "./identity.ts";
@@ -10,6 +11,7 @@ export class Gateway {
   readonly fleet: Fleet;
   readonly isolate: Isolate;
   readonly identity: Identity;
+  readonly cache = new CacheStore();
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
   /** The client's address when no edge tells it: locally it is this machine, elsewhere nobody knows. */

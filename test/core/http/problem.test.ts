@@ -55,6 +55,7 @@ it.each<[RefusalCode, number]>([
   ["breaker_open", 503],
   ["policy_missing", 503],
   ["identity_unavailable", 503],
+  ["not_cached", 504],
   ["loop_detected", 508],
   ["internal", 500],
 ])("%s answers %i", (code, status) => expect(problem(refusalOf(code), "x").status).toBe(status));

@@ -27,7 +27,7 @@ describe("pendingSections", () => {
 
   it.each<[string, WrittenPolicy]>([
     ["chaos", { chaos: { enabled: true } }],
-    ["cache", { cache: { rules: [{ match: "GET /a" }] } }],
+    ["cache.rules", { cache: { rules: [{ match: "GET /a" }] } }],
     ["telemetry.otlp", { telemetry: { otlp: { url: "https://otlp.example.com" } } }],
   ])("tells %s", (section, document) => {
     expect(pending(document)).toContain(section);

@@ -198,3 +198,5 @@ export const cacheOptions = v.pipe(
     "has a rule with the level redis and needs the block 'redis'",
   ),
 );
+
+export type CacheOptions = v.InferOutput<typeof cacheOptions>;

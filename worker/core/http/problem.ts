@@ -36,6 +36,7 @@ export type Refusal =
   | { readonly code: "no_instance"; readonly retryAfterMs: number }
   | { readonly code: "breaker_open"; readonly retryAfterMs: number }
   | { readonly code: "loop_detected" }
+  | { readonly code: "not_cached" }
   // The gateway itself.
   | { readonly code: "policy_missing"; readonly retryAfterMs: number }
   | { readonly code: "identity_unavailable"; readonly retryAfterMs: number }
@@ -96,6 +97,11 @@ export const PROBLEMS: { readonly [Code in RefusalCode]: Problem } = {
   upstream_timeout: { status: 504, title: "Upstream timed out" },
   no_instance: { status: 503, title: "No instance available" },
   breaker_open: { status: 503, title: "Service temporarily unavailable" },
+  not_cached: {
+    status: 504,
+    title: "Not cached",
+    detail: "The request asked for a stored answer (only-if-cached), and there is none that may be used.",
+  },
   loop_detected: { status: 508, title: "Loop detected", detail: "The request has been through this gateway before." },
   policy_missing: { status: 503, title: "Not configured", detail: "No policy has been published yet." },
   identity_unavailable: { status: 503, title: "Identity unavailable", detail: "Credentials cannot be checked now." },

@@ -28,6 +28,12 @@ export class RequestFields {
   repeatable = false;
   authorization: string | undefined = undefined;
   cookie: string | undefined = undefined;
+  cacheControl: string | undefined = undefined;
+  pragma: string | undefined = undefined;
+  range: string | undefined = undefined;
+  ifRange: string | undefined = undefined;
+  ifNoneMatch: string | undefined = undefined;
+  ifModifiedSince: string | undefined = undefined;
 }
 
 /** `Headers`, as far as a pass needs it. Names come in lower case. */
@@ -37,7 +43,7 @@ export interface FieldSource {
 
 /** 1 for the first characters of names that may matter here: most names are done with after one look. */
 const MATTERS = new Uint8Array(128);
-for (const char of "acefikptuvwx") MATTERS[char.charCodeAt(0)] = 1;
+for (const char of "acefikprtuvwx") MATTERS[char.charCodeAt(0)] = 1;
 
 export function readRequestFields(headers: FieldSource): RequestFields {
   const fields = new RequestFields();
@@ -55,6 +61,24 @@ function readField(this: RequestFields, value: string, name: string): void {
       return;
     case "cookie":
       this.cookie = value;
+      return;
+    case "cache-control":
+      this.cacheControl = value;
+      return;
+    case "pragma":
+      this.pragma = value;
+      return;
+    case "range":
+      this.range = value;
+      return;
+    case "if-range":
+      this.ifRange = value;
+      return;
+    case "if-none-match":
+      this.ifNoneMatch = value;
+      return;
+    case "if-modified-since":
+      this.ifModifiedSince = value;
       return;
     case "cdn-loop":
       this.cdnLoop = value;

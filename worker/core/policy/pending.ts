@@ -30,9 +30,9 @@ const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
     inUse: (policy) => policy.routes.some((route) => route.contentTypes !== undefined),
   },
   {
-    section: "cache",
-    reason: "nothing is cached yet",
-    inUse: (policy) => policy.cache !== false,
+    section: "cache.rules",
+    reason: "rules are not applied yet",
+    inUse: (policy) => policy.cache !== false && policy.cache.rules.length > 0,
   },
   {
     section: "security.rateLimits",

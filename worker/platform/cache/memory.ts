@@ -38,12 +38,17 @@ export class MemoryTier implements CacheTier {
   readonly name = "memory";
   readonly maxBytes: number;
   #lines: LRUCache<string, readonly MemoryEntry[]>;
+  /** Keys by URL, for invalidation: a rule may make several of one. */
+  #keys = new Map<string, Set<string>>();
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
     this.#lines = new LRUCache({
       maxSize: Math.max(1, maxBytes),
       sizeCalculation: (line) => line.reduce((sum, { bytes }) => sum + bytes, 0),
+      dispose: (line, key, reason) => {
+        if (reason !== "set") this.#unlist(line, key);
+      },
     });
   }
 
@@ -93,17 +98,41 @@ export class MemoryTier implements CacheTier {
   }
 
   delete(key: string): Promise<void> {
-    this.#lines.delete(key);
+    this.forget(key);
     return Promise.resolve();
   }
 
-  clear(): void {
-    this.#lines.clear();
+  forget(key: string): void {
+    this.#lines.delete(key);
+  }
+
+  /** Keys that hold something of a URL. */
+  keysOf(url: string): readonly string[] {
+    const keys = this.#keys.get(url);
+    return keys === undefined ? [] : [...keys];
   }
 
   #set(key: string, line: readonly MemoryEntry[]): void {
-    if (line.length === 0) this.#lines.delete(key);
-    else this.#lines.set(key, line.length > MOST_VARIANTS ? newest(line) : line);
+    if (line.length === 0) {
+      this.forget(key);
+      return;
+    }
+    const kept = line.length > MOST_VARIANTS ? newest(line) : line;
+    this.#lines.set(key, kept);
+    if (this.#lines.has(key)) this.#list(kept[0]!.meta.url, key);
+  }
+
+  #list(url: string, key: string): void {
+    const keys = this.#keys.get(url);
+    if (keys === undefined) this.#keys.set(url, new Set([key]));
+    else keys.add(key);
+  }
+
+  #unlist(line: readonly MemoryEntry[], key: string): void {
+    for (const { meta } of line) {
+      const keys = this.#keys.get(meta.url);
+      if (keys?.delete(key) === true && keys.size === 0) this.#keys.delete(meta.url);
+    }
   }
 }
 

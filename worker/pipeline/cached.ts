@@ -1,0 +1,164 @@
+// An answer made of what is stored (RFC 9111 §4): the stored fields as they are, Age as of now, and of the body what was asked
+// for: all, a range, or nothing when the client has it already. What does not change from hit to hit is worked out once an
+// entry and route, for this is the path that must cost least.
+import { cacheStatusMember } from "../core/http/cache-status.ts";
+import type { CompiledRoute } from "../core/policy/compiled.ts";
+import { contentRangeField, requestedRange, resolveRange, rangeWithin, type ByteRange } from "../core/cache/range.ts";
+import { ageMs, freshMs } from "../core/cache/usability.ts";
+import { goesWithNotModified, ifRangeHolds, isNotModified } from "../core/cache/validation.ts";
+import { MemoryEntry } from "../platform/cache/memory.ts";
+import type { StoredEntry } from "../platform/cache/tier.ts";
+import { applyEdits } from "./forwarding.ts";
+import type { Walk } from "./walk.ts";
+
+/** What an entry's answers have in common, on one route of one generation. */
+interface Prepared {
+  readonly route: CompiledRoute;
+  readonly fields: Headers;
+  /** Age in seconds that the two texts are for. */
+  age: number;
+  ageText: string;
+  hitText: string;
+}
+
+/** Statuses without a body (RFC 9110 §6.4.1). */
+const hasNoBody = (status: number): boolean => status === 204 || status === 205 || status === 304;
+
+/** A fresh answer, or one that serves as such; undefined when its level has lost the body meanwhile. */
+export function hit(walk: Walk, entry: StoredEntry, now: number): Response | Promise<Response | undefined> {
+  const prepared = prepare(walk, entry);
+  refreshTexts(prepared, entry, now);
+  walk.cacheStatus = prepared.hitText;
+  return answer(walk, entry, prepared, now);
+}
+
+/** An answer that a fetch had to come before: `status` is the `sluice` member of Cache-Status. */
+export function answerFrom(
+  walk: Walk,
+  entry: StoredEntry,
+  now: number,
+  status: string,
+): Response | Promise<Response | undefined> {
+  const prepared = prepare(walk, entry);
+  refreshTexts(prepared, entry, now);
+  walk.cacheStatus = status;
+  return answer(walk, entry, prepared, now);
+}
+
+function prepare(walk: Walk, entry: StoredEntry): Prepared {
+  const own = entry instanceof MemoryEntry ? entry : undefined;
+  const before = own?.prepared as Prepared | undefined;
+  const route = walk.route!;
+  if (before?.route === route) return before;
+  const fields = new Headers();
+  for (const [name, value] of entry.meta.headers) fields.append(name, value);
+  if (route.responseHeaders !== undefined) applyEdits(fields, route.responseHeaders);
+  const prepared: Prepared = { route, fields, age: -1, ageText: "", hitText: "" };
+  if (own !== undefined) own.prepared = prepared;
+  return prepared;
+}
+
+function refreshTexts(prepared: Prepared, { meta, level }: StoredEntry, now: number): void {
+  const age = Math.floor(ageMs(meta, now) / 1000);
+  if (prepared.age === age) return;
+  prepared.age = age;
+  prepared.ageText = String(age);
+  prepared.hitText = cacheStatusMember({
+    kind: "hit",
+    ttlSeconds: Math.floor(freshMs(meta, now) / 1000),
+    detail: level,
+  });
+}
+
+function answer(
+  walk: Walk,
+  entry: StoredEntry,
+  prepared: Prepared,
+  now: number,
+): Response | Promise<Response | undefined> {
+  const { meta, body } = entry;
+  const { ifNoneMatch, ifModifiedSince, range } = walk.fields;
+  const headers = new Headers(prepared.fields);
+  headers.set("age", prepared.ageText);
+  const isConditional = ifNoneMatch !== undefined || ifModifiedSince !== undefined;
+  if (isConditional && isNotModified(meta, { ifNoneMatch, ifModifiedSince }, now)) return notModified(headers);
+  const isHead = walk.method === "HEAD";
+  if (range !== undefined && !isHead && meta.status === 200 && ifRangeHolds(meta, walk.fields.ifRange, now)) {
+    const spec = requestedRange(range);
+    if (spec !== undefined && body instanceof Uint8Array) {
+      const part = resolveRange(spec, body.byteLength);
+      return part === undefined
+        ? unsatisfiable(headers, body.byteLength)
+        : partOf(headers, body, part, 0, body.byteLength);
+    }
+  }
+  const { status, statusText } = meta;
+  if (isHead || hasNoBody(status)) {
+    if (isHead && !headers.has("content-length") && meta.bodyBytes >= 0 && !hasNoBody(status)) {
+      headers.set("content-length", String(meta.bodyBytes));
+    }
+    return new Response(null, { status, statusText, headers });
+  }
+  if (body instanceof Uint8Array) return new Response(body, { status, statusText, headers, encodeBody: "manual" });
+  return opened(body.open(), body.bytes, { status, statusText, headers, encodeBody: "manual" });
+}
+
+async function opened(
+  opening: Promise<ReadableStream<Uint8Array> | undefined>,
+  bytes: number,
+  init: ResponseInit,
+): Promise<Response | undefined> {
+  const stream = await opening;
+  if (stream === undefined) return undefined;
+  // A plain stream would lose the length.
+  return new Response(bytes < 0 ? stream : stream.pipeThrough(new FixedLengthStream(bytes)), init);
+}
+
+/** RFC 9110 §15.4.5: what guides a cache, and nothing about a body that is not there. */
+export function notModified(headers: Headers): Response {
+  const names: string[] = [];
+  headers.forEach((_, name) => {
+    if (!goesWithNotModified(name)) names.push(name);
+  });
+  for (const name of names) headers.delete(name);
+  return new Response(null, { status: 304, headers });
+}
+
+/** RFC 9110 §15.5.17. */
+function unsatisfiable(headers: Headers, total: number): Response {
+  const names: string[] = [];
+  headers.forEach((_, name) => {
+    if (name.startsWith("content-")) names.push(name);
+  });
+  for (const name of names) headers.delete(name);
+  headers.set("content-range", `bytes */${total}`);
+  return new Response(null, { status: 416, headers });
+}
+
+function partOf(
+  headers: Headers,
+  body: Uint8Array<ArrayBuffer>,
+  { first, last }: ByteRange,
+  offset: number,
+  total: number,
+): Response {
+  headers.set("content-range", contentRangeField({ first, last }, total));
+  headers.set("content-length", String(last - first + 1));
+  const bytes = body.subarray(first - offset, last - offset + 1);
+  return new Response(bytes, { status: 206, statusText: "Partial Content", headers, encodeBody: "manual" });
+}
+
+/** From a stored part, when it holds all that the request asks for (RFC 9111 §3.3). */
+export function hitPart(walk: Walk, entry: StoredEntry, now: number): Response | undefined {
+  const { meta, body } = entry;
+  const spec = walk.fields.range === undefined ? undefined : requestedRange(walk.fields.range);
+  if (spec === undefined || meta.range === undefined || !(body instanceof Uint8Array)) return undefined;
+  const part = rangeWithin(spec, meta.range);
+  if (part === undefined || !ifRangeHolds(meta, walk.fields.ifRange, now)) return undefined;
+  const prepared = prepare(walk, entry);
+  refreshTexts(prepared, entry, now);
+  walk.cacheStatus = prepared.hitText;
+  const headers = new Headers(prepared.fields);
+  headers.set("age", prepared.ageText);
+  return partOf(headers, body, part, meta.range.first, meta.range.total);
+}

@@ -1,0 +1,92 @@
+// A body on its way to the client, and at the same time kept: the client gets each piece as it comes, and neither its speed
+// nor its leaving holds up what is kept. Past a bound nothing is held any more and the rest passes natively; a body that was
+// cut, or is not as long as was declared, was never whole and is not kept (RFC 9111 §3.3).
+
+export interface Kept {
+  /** For the client; null where it wants none. */
+  readonly readable: ReadableStream<Uint8Array> | null;
+  /** All of it, or undefined when it was cut or is too large. Never rejects. */
+  readonly whole: Promise<Uint8Array<ArrayBuffer> | undefined>;
+}
+
+export interface Keeping {
+  /** Bytes that are to come, undefined when nobody said. */
+  readonly declared: number | undefined;
+  /** Of the whole, `before` included. */
+  readonly mostBytes: number;
+  /** What is at hand already and goes before the rest. */
+  readonly before?: Uint8Array<ArrayBuffer> | undefined;
+  readonly forClient: boolean;
+}
+
+export function keepBody(body: ReadableStream<Uint8Array>, keeping: Keeping): Kept {
+  const { declared, before, forClient } = keeping;
+  let tell: (whole: Uint8Array<ArrayBuffer> | undefined) => void;
+  const whole = new Promise<Uint8Array<ArrayBuffer> | undefined>((resolve) => {
+    tell = resolve;
+  });
+  if (!forClient) {
+    void pump(body, undefined, keeping, tell!);
+    return { readable: null, whole };
+  }
+  const length = declared === undefined ? undefined : declared + (before?.byteLength ?? 0);
+  const { readable, writable } = length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
+  void pump(body, writable, keeping, tell!);
+  return { readable, whole };
+}
+
+/** Tells that the body is whole before its end goes to the client: whoever has read it all finds it kept. */
+async function pump(
+  body: ReadableStream<Uint8Array>,
+  writable: WritableStream<Uint8Array> | undefined,
+  { declared, mostBytes, before }: Keeping,
+  tell: (whole: Uint8Array<ArrayBuffer> | undefined) => void,
+): Promise<void> {
+  const reader = body.getReader();
+  const writer = writable?.getWriter();
+  const pieces: Uint8Array[] = [];
+  const writes: Promise<unknown>[] = [];
+  const length = declared === undefined ? -1 : declared + (before?.byteLength ?? 0);
+  let bytes = 0;
+  const take = (piece: Uint8Array): void => {
+    bytes += piece.byteLength;
+    pieces.push(piece);
+    if (bytes === length && bytes <= mostBytes) tell(concatenated(pieces, bytes));
+    // Not waited for: what is not written yet is held anyway. A client that left rejects, and is no reason to stop.
+    if (writer !== undefined) writes.push(Promise.allSettled([writer.write(piece)]));
+  };
+  if (before !== undefined) take(before);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      take(value);
+      if (bytes <= mostBytes) continue;
+      pieces.length = 0;
+      tell(undefined);
+      await Promise.all(writes);
+      reader.releaseLock();
+      writer?.releaseLock();
+      if (writable === undefined) await body.cancel();
+      else await body.pipeTo(writable);
+      return;
+    }
+  } catch (reason) {
+    // The upstream cut it, or the client left a body too large to keep: the client must not take a part for the whole.
+    tell(undefined);
+    if (writer !== undefined) await Promise.allSettled([writer.abort(reason)]);
+    return;
+  }
+  tell(length >= 0 && bytes !== length ? undefined : concatenated(pieces, bytes));
+  if (writer !== undefined) await Promise.allSettled([writer.close()]);
+}
+
+function concatenated(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.byteLength;
+  }
+  return whole;
+}
