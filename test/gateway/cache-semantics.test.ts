@@ -55,7 +55,7 @@ afterAll(async () => {
 
 let cases = 0;
 
-async function play(steps: readonly Step[]): Promise<void> {
+async function expectPlay(steps: readonly Step[]): Promise<void> {
   const key = `case-${cases++}`;
   for (const [index, step] of steps.entries()) {
     const where = `request ${index + 1}`;
@@ -173,7 +173,7 @@ describe.concurrent("freshness", () => {
     ["no heuristic for a 403", notReused({ status: 403, headers: { "Last-Modified": at(-86_400) } })],
     ["a heuristic for public", reused({ status: 599, ...cc("public", { "Last-Modified": at(-86_400) }) })],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("what may not be stored", () => {
@@ -222,7 +222,7 @@ describe.concurrent("what may not be stored", () => {
       ],
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("targeted fields", () => {
@@ -242,7 +242,7 @@ describe.concurrent("targeted fields", () => {
     ["with Age", notReused(cdn("max-age=100", { Age: "200" }))],
     ["for this gateway before any", reused(cdn("max-age=0", { "Sluice-Cache-Control": "max-age=100" }))],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("Vary", () => {
@@ -331,7 +331,7 @@ describe.concurrent("Vary", () => {
       ],
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("validation", () => {
@@ -455,7 +455,7 @@ describe.concurrent("validation", () => {
       ],
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("conditions that the cache answers", () => {
@@ -507,7 +507,7 @@ describe.concurrent("conditions that the cache answers", () => {
       ],
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("what a request wants", () => {
@@ -543,7 +543,7 @@ describe.concurrent("what a request wants", () => {
       ],
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("stale answers", () => {
@@ -595,7 +595,7 @@ describe.concurrent("stale answers", () => {
       [{ answer: cc("max-age=10, stale-while-revalidate=5", { Age: "20" }), expect: "miss" }, { expect: "miss" }],
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 
   test("while someone asks for a new one, without the client's credentials", async () => {
     const key = `case-${cases++}`;
@@ -737,7 +737,7 @@ describe.concurrent("ranges", () => {
       ],
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("HEAD", () => {
@@ -773,7 +773,7 @@ describe.concurrent("HEAD", () => {
       ],
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
 
 describe.concurrent("unsafe methods", () => {
@@ -790,7 +790,7 @@ describe.concurrent("unsafe methods", () => {
     ["OPTIONS does not", invalidating("OPTIONS", {}, "hit")],
     ["a redirect does", invalidating("POST", { status: 303, headers: { Location: "/elsewhere" } }, "miss")],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 
   test.each(["Location", "Content-Location"])(
     "%s of the same origin goes too, another origin's never",
@@ -881,5 +881,5 @@ describe.concurrent("the answer as it is", () => {
       })),
     ],
   ];
-  test.each(table)("%s", (_, steps) => play(steps));
+  test.each(table)("%s", (_, steps) => expectPlay(steps));
 });
