@@ -1,5 +1,7 @@
 // The AI door, /v1/*: it exists only where the policy names models or providers; else those paths are traffic like any other.
 // The walk: surface, select, ask, stream, settle. Every answer of the gateway's own has the form of the surface it was asked by.
+import { estimateTokenCount } from "tokenx";
+import { textOf, type ChatRequest } from "../core/providers/chat.ts";
 import { statusOf, type Failure } from "../core/providers/failures.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import { parseObject } from "../core/providers/fields.ts";
@@ -9,7 +11,9 @@ import { retryAfterSeconds } from "../core/http/retry-after.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { ask, type Asked, type Given } from "./ask.ts";
 import { aiOf, modelNamed } from "./compiled.ts";
-import { pass } from "./stream.ts";
+import { askElsewhere } from "./recover.ts";
+import { deliver } from "./stream.ts";
+import type { Incoming } from "./incoming.ts";
 import { AiWalk } from "./walk.ts";
 
 const AI = "/v1/";
@@ -59,19 +63,50 @@ function give(walk: AiWalk, { attempt }: Asked, given: Given): Response {
     created: Math.floor(walk.arrivedAt / 1000),
     model: given.target.model,
   };
-  if (given.stream !== undefined) {
-    const body = pass(given.stream, surface.writer(chat!, told), given.native, ({ usage, failure }) => {
-      walk.usage = usage;
-      walk.failure = failure;
-      attempt?.end();
-    });
-    return dress(walk, new Response(body, { headers: { "content-type": "text/event-stream; charset=utf-8" } }));
-  }
+  if (given.stream !== undefined) return streamed(walk, attempt, given, given.stream, told);
   attempt?.end();
   walk.usage = given.answer!.usage;
   const text = given.native ? given.text : JSON.stringify(surface.write(given.answer!, chat!, told));
   return dress(walk, new Response(text, { headers: { "content-type": "application/json" } }));
 }
+
+function streamed(walk: AiWalk, first: Asked["attempt"], { native }: Given, incoming: Incoming, told: Told): Response {
+  const chat = walk.chat!;
+  let attempt = first;
+  const { readable, done } = deliver(incoming, {
+    chat,
+    dialect: walk.surface.dialect,
+    writer: walk.surface.writer(chat, told),
+    native,
+    promptTokens: () => promptEstimate(chat),
+    client: walk.request.signal,
+    recover:
+      walk.model?.options?.stream.recovery === "continue"
+        ? (text, failure) =>
+            askElsewhere(walk, text, failure, (asked) => {
+              attempt?.end();
+              ({ attempt } = asked);
+              walk.target = asked.given!.target;
+            })
+        : undefined,
+    over({ usage, failure }) {
+      walk.usage = usage;
+      walk.failure = failure;
+      attempt?.end();
+    },
+  });
+  walk.ctx.waitUntil(done);
+  return dress(walk, new Response(readable, { headers: STREAM_HEADERS }));
+}
+
+const STREAM_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  "x-accel-buffering": "no",
+};
+
+const promptEstimate = ({ messages }: ChatRequest): number =>
+  messages.reduce((sum, { parts }) => sum + estimateTokenCount(textOf(parts)) + 4, 0);
 
 function refuse(walk: AiWalk, failure: Failure): Response {
   walk.failure = failure;
