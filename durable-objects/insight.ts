@@ -3,9 +3,11 @@
 // is away the last mixes stand and regions keep what they have to tell. Everything that was acknowledged is stored.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
+import type { ChaosOrder } from "../worker/core/chaos/order.ts";
 import { MINUTE, HOUR, SECOND } from "../worker/core/insight/rollup.ts";
 import type {
   AlertsReading,
+  ExperimentReading,
   InsightReading,
   InsightRpc,
   LearnNews,
@@ -13,11 +15,13 @@ import type {
   RollupReading,
   Suggestion,
 } from "../worker/core/protocol/insight.ts";
+import { CONTROL_NAME } from "../worker/core/protocol/names.ts";
 import type { Mix } from "../worker/core/protocol/reports.ts";
 import type { RollupBatch } from "../worker/core/protocol/rollups.ts";
 import { Alerts } from "../worker/platform/alerts.ts";
 import { ControlNews } from "../worker/platform/control-news.ts";
 import { Deliveries } from "../worker/platform/deliveries.ts";
+import { Experiments } from "../worker/platform/experiments.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Learnings } from "../worker/platform/learnings.ts";
 import { Policies } from "../worker/platform/policies.ts";
@@ -39,6 +43,7 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   #rollups = new Rollups(this.ctx.storage, Date.now());
   #deliveries = new Deliveries(this.env, this.#sql);
   #alerts = new Alerts(this.ctx.storage, this.#rollups, this.#deliveries);
+  #experiments = new Experiments(this.#sql, this.#rollups);
   #trafficAt = Date.now();
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", services: this.#learnings.services }))
@@ -101,6 +106,40 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     return this.#alerts.acknowledge(id, by, Date.now());
   }
 
+  // --- experiments ---
+
+  async experiments(): Promise<ExperimentReading[]> {
+    await this.#hear();
+    return this.#experiments.list(Date.now());
+  }
+
+  async experiment(id: string): Promise<ExperimentReading | undefined> {
+    await this.#hear();
+    const known = this.#experiments.reading(id, Date.now());
+    if (known !== undefined) return known;
+    // One that was started a moment ago: what it is asked for may be younger than the news.
+    await this.#control.askNow();
+    this.#adopt();
+    return this.#experiments.reading(id, Date.now());
+  }
+
+  /** Stops those that go too far; a stop that is not heard is said again at the next look. */
+  async #watchExperiments(now: number): Promise<void> {
+    for (const { order, reason } of this.#experiments.tick(now)) {
+      const stopped: ChaosOrder = { ...order, stopped: { at: now, by: "insight", reason } };
+      const change = { actor: "insight", note: reason };
+      await this.#control.offPath.call(() =>
+        this.env.CONTROL.getByName(CONTROL_NAME).append(
+          "chaos",
+          order.id,
+          JSON.stringify(stopped),
+          "chaos.abort",
+          change,
+        ),
+      );
+    }
+  }
+
   override async alarm(): Promise<void> {
     for (const job of await this.#schedule.take(Date.now())) {
       switch (job) {
@@ -118,13 +157,19 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   }
 
   async #evaluate(): Promise<void> {
-    await this.#control.refresh();
-    this.#adopt();
+    await this.#hear();
     const now = Date.now();
     this.#alerts.tick(now);
-    const goesOn = this.#alerts.stands || (this.#alerts.watches && now - this.#trafficAt < WATCH_MS);
+    await this.#watchExperiments(now);
+    const isLooking = this.#alerts.stands || this.#experiments.watches(now);
+    const goesOn = isLooking || (this.#alerts.watches && now - this.#trafficAt < WATCH_MS);
     if (goesOn) await this.#schedule.by("evaluate", now + EVALUATE_MS);
     await this.#scheduleDelivery();
+  }
+
+  async #hear(): Promise<void> {
+    await this.#control.refresh();
+    this.#adopt();
   }
 
   #adopt(): void {
@@ -132,6 +177,7 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     if (document !== undefined) this.#policies.take(document, "region");
     const { current } = this.#policies;
     if (current !== undefined) this.#alerts.configure(current.policy);
+    this.#experiments.configure(this.#control.ledgers.entries("chaos"));
   }
 
   async #deliver(): Promise<void> {

@@ -113,32 +113,36 @@ export class Gateway {
 
   put(text: string, only: Precondition, note: string): Promise<Result<Written, GatewayProblem>> {
     const query = note === "" ? "" : `?note=${encodeURIComponent(note)}`;
-    return this.#json({ method: "PUT", path: `/policy${query}`, body: text, only }, written);
+    return this.json({ method: "PUT", path: `/policy${query}`, body: text, only }, written);
   }
 
   rollback(generation: number, note: string): Promise<Result<Written, GatewayProblem>> {
-    return this.#json(
-      { method: "POST", path: "/policy/rollback", body: JSON.stringify({ generation, note }) },
-      written,
-    );
+    return this.json({ method: "POST", path: "/policy/rollback", body: JSON.stringify({ generation, note }) }, written);
   }
 
   async history(limit: number): Promise<Result<readonly HistoryEntry[], GatewayProblem>> {
-    const answer = await this.#json({ method: "GET", path: `/policy/history?limit=${limit}` }, history);
+    const answer = await this.json({ method: "GET", path: `/policy/history?limit=${limit}` }, history);
     return answer.ok ? ok(answer.value.items) : answer;
   }
 
   explain(request: object): Promise<Result<Explanation, GatewayProblem>> {
-    return this.#json({ method: "POST", path: "/explain", body: JSON.stringify(request) }, explanation);
+    return this.json({ method: "POST", path: "/explain", body: JSON.stringify(request) }, explanation);
   }
 
-  async #json<T>(asked: Asked, schema: v.GenericSchema<unknown, T>): Promise<Result<T, GatewayProblem>> {
+  /** Any question of the admin API, for the other commands. */
+  async json<T>(asked: Asked, schema: v.GenericSchema<unknown, T>): Promise<Result<T, GatewayProblem>> {
     const answer = await this.#ask(asked);
     if (!answer.ok) return answer;
     const parsed = v.safeParse(schema, jsonOf(answer.value.text));
     return parsed.success
       ? ok(parsed.output)
       : refuse({ kind: "failed", words: "the answer is not what a Sluice gateway says" });
+  }
+
+  /** A page of the admin API, as text. */
+  async text(path: string): Promise<Result<string, GatewayProblem>> {
+    const answer = await this.#ask({ method: "GET", path });
+    return answer.ok ? ok(answer.value.text) : answer;
   }
 
   async #ask({ method, path, body, only = "any" }: Asked): Promise<Result<Answered, GatewayProblem>> {

@@ -9,6 +9,7 @@ import { inRange, parseAddress, parseRange } from "../core/match/address.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { mayAsk, roleAmong, type Role } from "./access.ts";
 import { acknowledgeAlert, getAlerts } from "./alerts.ts";
+import { getExperiment, getExperiments, startExperiment, stopExperiment } from "./chaos.ts";
 import type { AdminEnv, Asked } from "./context.ts";
 import { dashboard } from "./dashboard.ts";
 import { explain } from "./explain.ts";
@@ -57,6 +58,10 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity">
   app.get("/admin/alerts", getAlerts);
   app.post("/admin/alerts/:action", acknowledgeAlert);
   app.get("/admin/history", getHistoryOfTraffic);
+  app.get("/admin/chaos/experiments", getExperiments);
+  app.post("/admin/chaos/experiments", startExperiment);
+  app.get("/admin/chaos/experiments/:action", getExperiment);
+  app.post("/admin/chaos/experiments/:action", stopExperiment);
   app.get("/admin/audit", getAudit);
   app.get("/admin/keys", getKeys);
   app.post("/admin/keys", createKey);

@@ -8,6 +8,12 @@ export function capture(walk: Walk, status: number): void {
   const route = walk.route === undefined ? "" : walk.route.id;
   const service = walk.service === undefined ? "" : walk.service.compiled.name;
   metrics.observe(route, service, status, tookMs);
+  if (walk.strikes !== undefined) {
+    for (const { order, group } of walk.strikes) {
+      const befell = group === "faulted" && !walk.struck ? "neither" : group;
+      metrics.experiment(order.id, befell, route, service, status, tookMs);
+    }
+  }
   if (walk.refusal !== undefined) metrics.refuse(walk.refusal.code);
   // A report waits its turn in `waitUntil`; an abandoned fetch would stay open as long, so another request carries it.
   if (reporter.due(walk.arrivedAt + tookMs) && (!walk.abandoned || reporter.isUrgent))

@@ -5,6 +5,7 @@
 // upload that its client broke off from an upstream that hung up, and nobody may open a breaker by breaking off uploads: what
 // is lost while its body streams is held against nobody. But it makes the service wary: for a while short bodies are read
 // first, so that an upstream that really hangs up is found out by the uploads that follow.
+import { countsForBreaker, faultsAt, markOf, type Strike } from "../core/chaos/strike.ts";
 import type { HeaderEdits } from "../core/policy/compiled.ts";
 import { cdnLoop, forwarded, via } from "../core/http/forwarding.ts";
 import { contentLength } from "../core/http/limits.ts";
@@ -19,6 +20,7 @@ import { likeClass, methodBit } from "../core/routing/strategy.ts";
 import { hash32 } from "../core/stats/hash.ts";
 import { holdBody, limitBody, TOO_LARGE } from "../platform/bodies.ts";
 import type { Exchange } from "../platform/exchange.ts";
+import { sendFaulted } from "../platform/faults.ts";
 import type { InstanceState } from "../platform/instances.ts";
 import type { Background } from "../platform/news.ts";
 import type { ServiceState } from "../platform/services.ts";
@@ -38,6 +40,7 @@ export class Forwarding implements Exchange<Response> {
   readonly priority: number;
   repeatable: boolean;
   streams: boolean;
+  staged: Set<InstanceState> | undefined = undefined;
   /** `hold` comes before anything is sent. */
   readonly mustHold: boolean;
   #walk: Walk;
@@ -159,7 +162,21 @@ export class Forwarding implements Exchange<Response> {
     const { onEdge } = walk.gateway;
     const carrier = this.#carries ? walk.request : undefined;
     const headers = requestHeaders(walk);
-    return send(urlAt(walk, to), { method, headers, body, carrier, signal, onEdge }, deadlineMs);
+    const sending = { method, headers, body, carrier, signal, onEdge };
+    if (walk.strikes === undefined) return send(urlAt(walk, to), sending, deadlineMs);
+    const faults = faultsAt(walk.strikes, to.compiled.service, to.compiled.id);
+    if (faults.length === 0) return send(urlAt(walk, to), sending, deadlineMs);
+    this.#strike(to, walk.strikes);
+    const attempt = { faults, deadlineMs, client: this.client, chance: Math.random };
+    return sendFaulted(attempt, (leftMs) => send(urlAt(walk, to), sending, leftMs));
+  }
+
+  /** An experiment has its hand in this attempt: the answer says so, and breakers hear of it only where that is wanted. */
+  #strike(to: InstanceState, strikes: readonly Strike[]): void {
+    const walk = this.#walk;
+    if (!walk.struck) (walk.answerFields ??= []).push(["x-sluice-fault", markOf(strikes)]);
+    walk.struck = true;
+    if (!countsForBreaker(strikes)) (this.staged ??= new Set()).add(to);
   }
 }
 

@@ -3,6 +3,7 @@
 import type { CompiledPolicy, CompiledRoute } from "../core/policy/compiled.ts";
 import type { RequestInfluence } from "../core/cache/influence.ts";
 import type { KeyParts } from "../core/cache/key.ts";
+import type { Strike } from "../core/chaos/strike.ts";
 import type { Refusal } from "../core/http/problem.ts";
 import { profileRequest, type RequestProfile } from "../core/http/profile.ts";
 import { RequestFields } from "../core/http/request-fields.ts";
@@ -88,6 +89,10 @@ export class Walk {
   // Set by steps that have a say in what is sent and answered; each costs a request without one a comparison.
   /** Fields of the forwarded request, as they are to be: null takes one away. In force over the route's own edits. */
   requestEdits: (readonly [name: string, value: string | null])[] | undefined = undefined;
+  /** What experiments do to this request; undefined when none targets it. */
+  strikes: readonly Strike[] | undefined = undefined;
+  /** A fault has really befallen an attempt. */
+  struck = false;
   /** Fields of the answer, whoever gives it. */
   answerFields: (readonly [name: string, value: string])[] | undefined = undefined;
 

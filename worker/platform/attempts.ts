@@ -251,7 +251,7 @@ export class Attempts<A extends Answer> {
       const how = given === "timeout" ? "timeout" : "failed";
       const blameless = this.#exchange.streams && given !== "invalid";
       if (blameless) this.service.waryUntil = now + WARY_MS;
-      attempt.settle(blameless ? "cancelled" : how, ms, -1, now);
+      attempt.settle(blameless || this.#isStaged(attempt) ? "cancelled" : how, ms, -1, now);
       attempt.end();
       abort?.abort();
       if (given === "timeout" && abort === undefined) this.abandoned = true;
@@ -270,7 +270,8 @@ export class Attempts<A extends Answer> {
     const remedy = this.#exchange.remedy?.(given);
     const retries = remedy === undefined ? worthAnother(status, this.#options) : remedy === "again";
     const waitMs = retries || outcome === "limited" ? this.#retryAfterMs(headers, now) : -1;
-    attempt.settle(outcome, ms, outcome === "limited" ? waitMs : -1, now);
+    if (this.#isStaged(attempt)) attempt.settle("cancelled", ms, -1, now);
+    else attempt.settle(outcome, ms, outcome === "limited" ? waitMs : -1, now);
     if (this.#answer !== undefined) drop(this.#answer);
     this.#answer = given;
     this.#answered = attempt;
@@ -278,6 +279,11 @@ export class Attempts<A extends Answer> {
     if (remedy === "elsewhere") return this.#tell(UNFIT);
     if (!retries) return undefined;
     return this.#tell({ kind: "status", retryAfterMs: waitMs, ...this.#standing(attempt, now) });
+  }
+
+  #isStaged({ instance }: Attempt): boolean {
+    const { staged } = this.#exchange;
+    return staged !== undefined && staged.has(instance);
   }
 
   #retryAfterMs(headers: Headers, now: number): number {

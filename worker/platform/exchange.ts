@@ -26,6 +26,8 @@ export interface Exchange<A extends Answer> {
   readonly background: Background;
   /** Aborts when the client leaves. Costs something when first asked for. */
   readonly client: AbortSignal;
+  /** Instances in whose attempts an experiment has its hand: breakers and scores do not hear how those end. */
+  readonly staged?: ReadonlySet<InstanceState> | undefined;
   /** It turns to this alternative; false when that one cannot take it. */
   turn?(to: number): boolean;
   /** What an answer asks for, where its status alone does not say: another target, another try, or nothing. */

@@ -1,6 +1,7 @@
 // What one isolate is made of: its link to the objects and its knowledge of the instances. One per isolate, made at
 // the first request, because ids and clocks need one.
 import { CacheStore } from "./cache/store.ts";
+import { Chaos } from "./chaos.ts";
 import type { Env } from "./env.ts";
 import { Fleet } from "./fleet.ts";
 import { Identity } from "./identity.ts";
@@ -12,6 +13,7 @@ export class Gateway {
   readonly isolate: Isolate;
   readonly identity: Identity;
   readonly cache = new CacheStore();
+  readonly chaos: Chaos;
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
   /** The client's address when no edge tells it: locally it is this machine, elsewhere nobody knows. */
@@ -34,6 +36,7 @@ export class Gateway {
     });
     this.isolate = new Isolate(env, this.fleet);
     this.identity = new Identity(env, this.isolate);
+    this.chaos = new Chaos(this.isolate.orders);
   }
 }
 

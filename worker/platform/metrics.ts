@@ -2,12 +2,13 @@
 // Law: every label comes from the policy or from a fixed list, and every map is bounded, so that no client can make
 // the series grow; what is over the bound is counted under `other`.
 
-import type { SliceRow } from "../core/protocol/rollups.ts";
+import type { Slice, SliceRow } from "../core/protocol/rollups.ts";
 import { clearSketch, flatten, record, sketch, type Sketch } from "../core/stats/sketch.ts";
 
 const MOST_ROUTES = 300;
 const MOST_INSTANCES = 2_000;
 const MOST_CODES = 64;
+const MOST_EXPERIMENTS = 48;
 const OTHER = "other";
 
 /** Upper bounds of the response time histogram, ms; one more bucket holds the rest. */
@@ -36,7 +37,28 @@ interface Untold {
   /** Requests that asked the cache, and that it answered. */
   lookups: number;
   hits: number;
+  faulted: number;
   readonly times: Sketch;
+}
+
+type Group = NonNullable<SliceRow["group"]>;
+
+const untold = (): Untold => ({
+  ...{ classes: [0, 0, 0, 0, 0, 0], limited: 0, lookups: 0, hits: 0, faulted: 0 },
+  times: sketch(),
+});
+
+/** What there is to tell, which is then told; undefined for nothing. */
+function tell(own: Untold): Slice | undefined {
+  const requests = own.times.count;
+  if (requests === 0) return undefined;
+  const { limited, lookups, hits, faulted, times } = own;
+  const [, , , , rejected = 0, failed = 0] = own.classes;
+  const slice = { requests, failed, rejected, limited, lookups, hits, faulted, times: flatten(times) };
+  own.classes.fill(0);
+  own.limited = own.lookups = own.hits = own.faulted = 0;
+  clearSketch(times);
+  return slice;
 }
 
 /** How one attempt at an instance ended. `cancelled`: the client left, or another attempt won. */
@@ -66,6 +88,8 @@ export class Metrics {
   readonly refusals = new Map<string, number>();
   /** Choices made while fewer than half of a service's instances stood, by service. */
   readonly panics = new Map<string, number>();
+  /** Requests that experiments target, by experiment and group. */
+  #experiments = new Map<string, Untold & { readonly experiment: string; readonly group: Group }>();
   /** By the route's id, then the service's name: a canary makes two of one route. */
   #routes = new Map<string, Map<string, RouteSeries>>();
   #opened = 0;
@@ -88,18 +112,34 @@ export class Metrics {
     times.sumMs += totalMs;
   }
 
+  /** The same request, as one that an experiment targets. */
+  experiment(experiment: string, group: Group, route: string, service: string, status: number, totalMs: number): void {
+    if (group === "faulted") {
+      const series = this.#routes.get(route)?.get(service);
+      if (series !== undefined) series.untold.faulted++;
+    }
+    const key = `${experiment} ${group}`;
+    let own = this.#experiments.get(key);
+    if (own === undefined) {
+      if (this.#experiments.size >= MOST_EXPERIMENTS) return;
+      this.#experiments.set(key, (own = { experiment, group, ...untold() }));
+    }
+    own.classes[status >= 100 && status < 600 ? (status / 100) | 0 : 0]!++;
+    record(own.times, totalMs);
+  }
+
   /** What happened since the last call, for the report; the series without news are left out. */
   slices(): SliceRow[] {
     const rows: SliceRow[] = [];
     for (const { route, service, untold } of this.series()) {
-      const requests = untold.times.count;
-      if (requests === 0) continue;
-      const { limited, lookups, hits, times } = untold;
-      const [, , , , rejected = 0, failed = 0] = untold.classes;
-      rows.push({ route, service, requests, failed, rejected, limited, lookups, hits, times: flatten(times) });
-      untold.classes.fill(0);
-      untold.limited = untold.lookups = untold.hits = 0;
-      clearSketch(times);
+      const slice = tell(untold);
+      if (slice !== undefined) rows.push({ route, service, ...slice });
+    }
+    for (const [key, own] of this.#experiments) {
+      const { experiment, group } = own;
+      const slice = tell(own);
+      if (slice === undefined) this.#experiments.delete(key);
+      else rows.push({ experiment, group, ...slice });
     }
     return rows;
   }
@@ -113,8 +153,7 @@ export class Metrics {
     if (this.#opened >= MOST_ROUTES && (route !== OTHER || service !== OTHER)) {
       return this.#routes.get(OTHER)?.get(OTHER) ?? this.#open(OTHER, OTHER);
     }
-    const untold = { classes: [0, 0, 0, 0, 0, 0], limited: 0, lookups: 0, hits: 0, times: sketch() };
-    const series = { route, service, classes: [0, 0, 0, 0, 0, 0], durations: durations(), untold };
+    const series = { route, service, classes: [0, 0, 0, 0, 0, 0], durations: durations(), untold: untold() };
     const byService = this.#routes.get(route) ?? new Map<string, RouteSeries>();
     this.#routes.set(route, byService.set(service, series));
     this.#opened++;

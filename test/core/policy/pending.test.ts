@@ -26,7 +26,6 @@ describe("pendingSections", () => {
   });
 
   it.each<[string, WrittenPolicy]>([
-    ["chaos", { chaos: { enabled: true } }],
     ["cache.rules", { cache: { rules: [{ match: "GET /a" }] } }],
     ["telemetry.otlp", { telemetry: { otlp: { url: "https://otlp.example.com" } } }],
   ])("tells %s", (section, document) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { draw, seededChance } from "../../../worker/core/stats/chance.ts";
+import { draw, evenChance, seededChance } from "../../../worker/core/stats/chance.ts";
 
 describe("seededChance", () => {
   test("the same seed draws the same numbers, neighbouring seeds have nothing in common", () => {
@@ -33,4 +33,13 @@ describe("seededChance", () => {
     expect(draw(() => 0, 5)).toBe(0);
     expect(draw(() => 0.999_999, 5)).toBe(4);
   });
+});
+
+test("evenChance keeps to a share, also for every n-th draw", () => {
+  for (const every of [1, 2, 3, 5, 8]) {
+    const chance = evenChance(0.37);
+    let below = 0;
+    for (let n = 0; n < 1_000 * every; n++) if (chance() < 0.3 && n % every === 0) below++;
+    expect(Math.abs(below - 300)).toBeLessThanOrEqual(8);
+  }
 });

@@ -47,11 +47,6 @@ const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
   { section: "providers", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.providers) },
   { section: "models", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.models) },
   {
-    section: "chaos",
-    reason: "experiments cannot be run yet",
-    inUse: ({ chaos }) => chaos !== false && chaos.enabled,
-  },
-  {
     section: "telemetry.analyticsEngine",
     reason: "records are not written to Analytics Engine yet",
     inUse: ({ telemetry }) => telemetry.analyticsEngine,

@@ -123,6 +123,52 @@ export interface DeliveryReading {
   problem: string;
 }
 
+/** Figures of one group of requests. */
+export interface GroupReading {
+  requests: number;
+  /** Share of 5xx. */
+  errorRate: number;
+  p50Ms: number;
+  p95Ms: number;
+  perSecond: number;
+}
+
+/** A few seconds up to `at`: all that was targeted, what was struck, what was spared, and all of the first target. */
+export interface ExperimentPoint {
+  at: number;
+  whole: GroupReading;
+  faulted: GroupReading;
+  control: GroupReading;
+  target: GroupReading;
+}
+
+/** A chaos experiment and its report. Times are epoch ms, 0 for never. */
+export interface ExperimentReading {
+  id: string;
+  name: string;
+  hypothesis: string;
+  state: "running" | "completed" | "stopped";
+  startedAt: number;
+  endsAt: number;
+  endedAt: number;
+  startedBy: string;
+  stopped: { at: number; by: string; reason: string } | null;
+  /** As it was ordered, defaults filled, as JSON. */
+  spec: string;
+  before: { requests: number; errorRate: number };
+  whole: GroupReading;
+  faulted: GroupReading;
+  control: GroupReading;
+  blastShare: number;
+  /** From its end until errors were as before; null while that is not known, Infinity (null in JSON) when they never were. */
+  recoverySeconds: number | null;
+  criteria: { name: string; limit: number; value: number | null; met: boolean; words: string }[];
+  /** Met them all, and was not stopped. */
+  passed: boolean;
+  recommendations: string[];
+  timeline: ExperimentPoint[];
+}
+
 /** One for all: what is learned from how decisions turned out, what happened, and what to be alarmed at. */
 export interface InsightRpc {
   /** Counts a region's news in, by service, and answers with the mixes of those services that are not the policy's own. */
@@ -134,6 +180,9 @@ export interface InsightRpc {
   rollup(batch: RollupBatch): Promise<void>;
   history(question: RollupQuestion): RollupReading[];
   alerts(before: number, limit: number): AlertsReading;
+  /** Newest first. */
+  experiments(): Promise<ExperimentReading[]>;
+  experiment(id: string): Promise<ExperimentReading | undefined>;
   /** Stored when this answers; undefined when there is none of that id. */
   acknowledge(id: string, by: string): AlertReading | undefined;
 }

@@ -39,10 +39,23 @@ export interface SliceRow extends Slice {
   /** Of an AI call. */
   provider?: string;
   model?: string;
+  /** Of requests that an experiment targets, and what it did with them. */
+  experiment?: string;
+  group?: "faulted" | "control" | "neither";
 }
 
 /** Whose slice: `kind` and name. The fleet's has the name "". */
-export type SeriesKind = "fleet" | "route" | "service" | "instance" | "region" | "provider" | "model";
+export type SeriesKind =
+  | "fleet"
+  | "route"
+  | "service"
+  | "instance"
+  | "region"
+  | "provider"
+  | "model"
+  | "experiment"
+  | "faulted"
+  | "control";
 
 /** `service orders`; instances as `instance orders/o1`, models as `model provider/name`. */
 export type SeriesName = "fleet" | `${Exclude<SeriesKind, "fleet">} ${string}`;
