@@ -19,6 +19,7 @@ import type {
 } from "../worker/core/protocol/objects.ts";
 import type { ListedKey } from "../worker/core/protocol/security.ts";
 import type { Epochs } from "../worker/core/protocol/reports.ts";
+import { redact } from "../worker/core/security/redact.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Generations } from "../worker/platform/generations.ts";
 import { KeyRecords } from "../worker/platform/key-records.ts";
@@ -111,7 +112,7 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
   }
 
   record(actor: string, action: string, detail: string): void {
-    const row = [Date.now(), actor, action, detail.slice(0, LONGEST_NOTE)];
+    const row = [Date.now(), actor, action, redact(detail.slice(0, LONGEST_NOTE))];
     this.#sql.exec("INSERT INTO audit (at, actor, action, detail) VALUES (?, ?, ?, ?)", ...row);
     this.#sql.exec("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", AUDIT_KEPT);
   }

@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, it, vi } from "vitest";
 import { ControlObject } from "../../durable-objects/control.ts";
 import { NO_NUMBERS, type LedgerNumbers } from "../../worker/core/protocol/ledgers.ts";
-import { CONTROL_NAME, POLICY_KEY } from "../../worker/core/protocol/names.ts";
+import { apiKeyName, CONTROL_NAME, POLICY_KEY } from "../../worker/core/protocol/names.ts";
+import type { KeyRecord } from "../../worker/core/security/api-keys.ts";
 import type { Env } from "../../worker/platform/env.ts";
 import type { PolicyMetadata } from "../../worker/platform/policies.ts";
 
@@ -278,4 +279,66 @@ it("shows its health and state over HTTP", async () => {
   const state = await control().fetch("http://object/state");
   expect(await state.json()).toMatchObject({ epochs: { policy: 1 }, history: [{ generation: 1 }] });
   expect((await control().fetch("http://object/nothing")).status).toBe(404);
+});
+
+// --- API keys ---
+
+const key = (id: string, changes: Partial<KeyRecord> = {}): string =>
+  JSON.stringify({
+    ...{ id, hash: "h", name: "ci", user: "ci", tenant: "acme", roles: [], permissions: [], rateLimit: "" },
+    ...{ createdAt: 1, expiresAt: 0, revokedAt: 0, ...changes },
+  });
+
+it("keeps keys, tells of them in the ledger and the audit log, and copies them to KV", async () => {
+  expect(await control().createKey("a", key("a"), change)).toBe("stored");
+  expect(await control().createKey("b", key("b"), { actor: "olga", note: "for ci" })).toBe("stored");
+  expect(await control().apiKey("a")).toBe(key("a"));
+  expect(await control().apiKey("nobody")).toBeUndefined();
+  expect(await control().keyCount()).toBe(2);
+  const [newest, oldest] = await control().apiKeys(Number.MAX_SAFE_INTEGER, 10);
+  expect(newest).toMatchObject({ id: "b", name: "ci", tenant: "acme", revokedAt: 0 });
+  expect(newest).not.toHaveProperty("hash");
+  expect(await control().apiKeys(newest!.number, 1)).toEqual([oldest]);
+  expect((await control().ledger("keys")).map((entry) => [entry.key, entry.text])).toEqual([
+    ["a", '{"made":true}'],
+    ["b", '{"made":true}'],
+  ]);
+  expect((await control().audit(Number.MAX_SAFE_INTEGER, 1))[0]).toMatchObject({
+    actor: "olga",
+    action: "key.create",
+    detail: "b: for ci",
+  });
+  await runDurableObjectAlarm(control());
+  expect(await env.KV.get(apiKeyName("a"))).toBe(key("a"));
+  expect(await env.KV.get(apiKeyName("b"))).toBe(key("b"));
+});
+
+it("a revoked key is one for good, over an eviction and in KV", async () => {
+  await control().createKey("a", key("a"), change);
+  await runDurableObjectAlarm(control());
+  expect(await control().revokeKey("nobody", change)).toBe("unknown");
+  expect(await control().revokeKey("a", change)).toBe("revoked");
+  expect(await control().revokeKey("a", change)).toBe("already");
+  await evictDurableObject(control());
+  const record = JSON.parse((await control().apiKey("a"))!) as KeyRecord;
+  expect(record.revokedAt).toBeGreaterThan(0);
+  expect(await control().keyCount()).toBe(0);
+  expect((await control().ledger("keys")).at(-1)).toMatchObject({ key: "a", text: '{"revoked":true}' });
+  await runDurableObjectAlarm(control());
+  expect(JSON.parse((await env.KV.get(apiKeyName("a")))!)).toEqual(record);
+});
+
+it("a key reaches KV when KV comes back, and the policy is not held up", async () => {
+  const { kv, env: broken } = stubbornKv();
+  await runInDurableObject(control(), async (_, ctx) => {
+    const object = new ControlObject(ctx, broken);
+    await object.put(document("a"), change);
+    await object.createKey("a", key("a"), change);
+    await object.alarm();
+    expect(await ctx.storage.getAlarm()).not.toBeNull();
+    kv.broken = false;
+    await object.alarm();
+  });
+  expect(await env.KV.get(apiKeyName("a"))).toBe(key("a"));
+  expect((await inKv()).generation).toBe(1);
 });

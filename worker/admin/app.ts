@@ -4,6 +4,7 @@
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { correlationId } from "../core/http/correlation.ts";
+import { described } from "../core/security/redact.ts";
 import { bearerOf } from "../core/security/shown.ts";
 import { inRange, parseAddress, parseRange } from "../core/match/address.ts";
 import type { Gateway } from "../platform/gateway.ts";
@@ -70,7 +71,7 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity">
   refuseOtherMethods(app);
   app.notFound((c) => refusal(c, { code: "not_found" }));
   app.onError((error, c) => {
-    console.error(`${c.get("correlationId")}:`, error);
+    console.error(`${c.get("correlationId")}: ${described(error)}`);
     return refusal(c, { code: "internal" });
   });
   return app;

@@ -3,6 +3,7 @@
 import type { CacheOptions } from "../core/cache/options.ts";
 import { parseRequestDirectives } from "../core/cache/directives.ts";
 import { readRequestFields } from "../core/http/request-fields.ts";
+import { described } from "../core/security/redact.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
 import { clean } from "./answer.ts";
 import { CacheCall } from "./cache-call.ts";
@@ -48,7 +49,7 @@ async function refresh(walk: Walk, call: CacheCall): Promise<void> {
     if (settled instanceof Response) await settled.body?.cancel();
   } catch (error) {
     // A bug of ours; the stale answer stands.
-    console.error(`${walk.correlationId}:`, error);
+    console.error(`${walk.correlationId}: ${described(error)}`);
     call.drop();
   }
 }

@@ -5,6 +5,7 @@ import { correlationId } from "../core/http/correlation.ts";
 import { problem } from "../core/http/problem.ts";
 import { startTrace } from "../core/http/trace.ts";
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
+import { described } from "../core/security/redact.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { clean, complete, dress, refuse } from "./answer.ts";
 import { authenticate } from "./authenticate.ts";
@@ -56,7 +57,7 @@ async function walkThrough(
     }
   } catch (error) {
     // A bug of ours: its text is for the log, never for the client.
-    console.error(`${walk.correlationId}:`, error);
+    console.error(`${walk.correlationId}: ${described(error)}`);
     walk.cacheCall?.drop();
     answer = refuse(walk, { code: "internal" });
   }

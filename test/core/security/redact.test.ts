@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isSecretName, redact, REDACTED } from "../../../worker/core/security/redact.ts";
+import { described, isSecretName, redact, REDACTED } from "../../../worker/core/security/redact.ts";
 
 const CANARY = "c4n4ry5ecret0123456789";
 
@@ -23,6 +23,8 @@ describe("redact", () => {
     `token eyJhbGciOiJIUzI1NiJ9.${CANARY}.${CANARY}`,
     `ghp_${CANARY} glpat-${CANARY} xoxb-${CANARY}`,
     `password = ${CANARY}`,
+    `sk_${"aB3_".repeat(6)}.${CANARY}`,
+    `sk_live_${CANARY}`,
     `client_secret=${CANARY}`,
     `"X-Api-Key":"${CANARY}`,
   ])("%s", (text) => {
@@ -38,6 +40,7 @@ describe("redact", () => {
     "GET https://api.example.com/v1/models?limit=20 answered 503",
     'services.users.instances[1].url must be an http URL: "x"',
     "tokens=12 max_tokens: 100",
+    `sk_${"aB3_".repeat(6)}: ci, acme`,
   ])("leaves alone: %s", (text) => expect(redact(text)).toBe(text));
 
   it("is linear, also where nothing ends", () => {
@@ -47,6 +50,15 @@ describe("redact", () => {
       redact(long);
       expect(performance.now() - from, piece).toBeLessThan(500);
     }
+  });
+
+  it("a thrown value is told with its place, and without what it quotes", () => {
+    const said = described(new TypeError(`Invalid URL: https://x?api_key=${CANARY}`));
+    expect(said).toContain("TypeError");
+    expect(said).toContain("redact.test");
+    expect(said).not.toContain(CANARY);
+    expect(described(`Bearer ${CANARY}`)).toBe(REDACTED);
+    expect(described(undefined)).toBe("undefined");
   });
 
   it("names are known however they are written", () => {

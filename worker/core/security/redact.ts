@@ -9,7 +9,7 @@ const SECRET_NAMES: ReadonlySet<string> = new Set(
   (
     "authorization proxyauthorization cookie setcookie xapikey apikey xauthtoken xaccesstoken xgoogapikey cfaccessjwtassertion " +
     "cfaccessclientsecret xamzsecuritytoken accesstoken refreshtoken idtoken token secret clientsecret password passwd pwd " +
-    "privatekey signature sig credential credentials sessionid session jwt assertion code awsaccesskeyid key"
+    "privatekey signature sig credential credentials sessionid session jwt assertion awsaccesskeyid key"
   ).split(" "),
 );
 
@@ -23,8 +23,8 @@ const SECRETS = new RegExp(
     String.raw`\b(?:Bearer|Basic|Digest|Negotiate)[ \t]+[^\s,;"'<>]+`,
     // Compact JWS and JWE: their header is a JSON object.
     String.raw`\beyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){1,4}`,
-    // Our own keys, and those of providers and forges, by their prefixes.
-    String.raw`\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{12,}(?:\.[A-Za-z0-9_-]+)?`,
+    // Our own keys, and those of providers and forges, by their prefixes; the id of one of ours is no secret.
+    String.raw`\b(?:sk|pk|rk)[-_](?!(?<=sk_)[A-Za-z0-9_-]{24}(?![A-Za-z0-9_.-]))[A-Za-z0-9_-]{12,}(?:\.[A-Za-z0-9_-]+)?`,
     String.raw`\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AIza|AKIA|ASIA|hf_|whsec_|gsk_)[A-Za-z0-9_-]{8,}`,
     // A user and a password in an address.
     String.raw`(?<=:\/\/)[^\s\/@:"'<>]{1,256}:[^\s\/@"'<>]{1,256}(?=@)`,
@@ -32,18 +32,22 @@ const SECRETS = new RegExp(
   "gi",
 );
 
-/** `name=value`, `name: value`, `"name":"value"`. */
-const PAIR =
-  /(["']?)([A-Za-z][A-Za-z0-9_-]{1,39})\1([ \t]{0,3}[=:][ \t]{0,3})("[^"\n]*"?|'[^'\n]*'?|[^\s&;,"'<>{}()[\]]+)/g;
+/** `name=value`, `name: value`, `"name":"value"`, of these names only: a pair of another kind may hold one inside. */
+const PAIR = new RegExp(
+  String.raw`(?<![A-Za-z0-9])(["']?)(` +
+    [...SECRET_NAMES].map((name) => [...name].join("[-_]?")).join("|") +
+    String.raw`)\1([ \t]{0,3}[=:][ \t]{0,3})("[^"\n]*"?|'[^'\n]*'?|[^\s&;,"'<>{}()[\]]+)`,
+  "gi",
+);
 
 const LONGEST_TEXT = 65_536;
 
 /** `text` without what looks like a credential. A text too long to be looked at is cut first. */
 export function redact(text: string): string {
   const looked = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
-  return looked
-    .replace(SECRETS, REDACTED)
-    .replace(PAIR, (whole: string, quote: string, name: string, between: string) => {
-      return isSecretName(name) ? `${quote}${name}${quote}${between}${REDACTED}` : whole;
-    });
+  return looked.replace(SECRETS, REDACTED).replace(PAIR, `$1$2$1$3${REDACTED}`);
 }
+
+/** A thrown value for the log: where it came from, and no secret that it may quote. */
+export const described = (error: unknown): string =>
+  redact(error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error));
