@@ -11,6 +11,8 @@ import { refusal } from "./refuse.ts";
 import { regionNames } from "./state.ts";
 
 const OUTCOMES = ["ok", "failed", "limited"] as const;
+/** `shadowed` were refused and let pass all the same; they count as spent or blocked too. */
+const LIMIT_OUTCOMES = ["passed", "spent", "blocked", "away", "shadowed"] as const;
 const ATTEMPT_OUTCOMES = ["ok", "failed", "limited", "timeout", "cancelled"] as const;
 const BOUNDS_SECONDS = DURATION_BOUNDS_MS.map((ms) => ms / 1_000);
 
@@ -86,6 +88,10 @@ function writeTraffic(out: Exposition, isolate: Isolate): void {
     "Choices made while fewer than half of a service's instances stood.",
   );
   for (const [service, count] of counted.panics) out.sample({ ...mine, service }, count);
+  out.family("sluice_limit_requests_total", "counter", "Requests that a limit was asked about, by what it said.");
+  for (const [limit, counts] of isolate.limiter.counts) {
+    for (const outcome of LIMIT_OUTCOMES) out.sample({ ...mine, limit, outcome }, counts[outcome]);
+  }
   const attempts = [...counted.attempts].map(([key, series]) => {
     const slash = key.indexOf("/");
     const [service, instance] = slash < 0 ? [key, key] : [key.slice(0, slash), key.slice(slash + 1)];
@@ -134,6 +140,7 @@ function writeState(out: Exposition, isolate: Isolate): void {
   const dependencies = Object.entries({
     region: region.offPath,
     kv: policies.kv,
+    limiter: isolate.limiterLink.totals,
     control: objects.control,
     readings: objects.readings,
   });

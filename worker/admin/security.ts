@@ -13,8 +13,9 @@ const PATIENCE_MS = 500;
 export async function getSecurity(c: Asked): Promise<Response> {
   const isolate = c.get("isolate");
   await isolate.ask(c.executionCtx, PATIENCE_MS);
-  const [keys, ...readings] = await Promise.all([
+  const [keys, limiters, ...readings] = await Promise.all([
     isolate.objects.askControl((control) => control.keyCount()),
+    isolate.objects.limiters(),
     ...regionNames(c).map(async (region): Promise<[string, SecurityReading | undefined]> => {
       const reading = await isolate.objects.security(region);
       return [region, reading.ok ? reading.value : undefined];
@@ -28,9 +29,14 @@ export async function getSecurity(c: Asked): Promise<Response> {
     .flatMap(([region, reading]) => (reading?.events ?? []).map((event) => ({ ...event, region })))
     .toSorted((a, b) => b.at - a.at)
     .slice(0, limitOf(c));
+  const limited = limiters
+    .flatMap((reading) => reading.limited)
+    .toSorted((a, b) => b.at - a.at)
+    .slice(0, limitOf(c));
   return c.json({
     events,
     counts,
+    limited,
     keys: { count: keys.ok ? keys.value : null },
     keySets: c.get("identity").readings(),
     regions: Object.fromEntries(readings.map(([region, reading]) => [region, { reachable: reading !== undefined }])),

@@ -7,6 +7,7 @@ import { problem, type Refusal } from "../core/http/problem.ts";
 import { dropAnswerFields } from "../core/http/response-fields.ts";
 import { serverTiming } from "../core/http/server-timing.ts";
 import { cacheStatusMember } from "../core/http/cache-status.ts";
+import { writeCors } from "../core/security/cors.ts";
 import { applyEdits } from "./forwarding.ts";
 import type { Walk } from "./walk.ts";
 
@@ -69,6 +70,8 @@ function addFields(walk: Walk, headers: Headers): void {
   const own = serverTiming(GATEWAY, walk.answeredAt - walk.startedAt - walk.upstreamMs);
   headers.append("server-timing", walk.attempts === 0 ? own : `${own}, ${serverTiming("upstream", walk.upstreamMs)}`);
   const { policy, service, instance, answerFields } = walk;
+  const cors = walk.rules?.cors;
+  if (cors !== undefined) writeCors(cors, walk.headers.get("origin"), headers);
   if (answerFields !== undefined) for (const [name, value] of answerFields) headers.set(name, value);
   if (!(policy.policy.expose ?? walk.gateway.isLocal)) return;
   headers.set("x-sluice-generation", String(policy.generation));

@@ -45,7 +45,8 @@ export function profile(walk: Walk): Refusal | undefined {
       }
     }
   }
-  return walk.route === undefined ? { code: "no_route" } : undefined;
+  // Whether there is a route is for `guard` to say: a preflight has that of the request it asks for.
+  return undefined;
 }
 
 /** Before anything can be refused: a refusal carries the same ids as an answer. */

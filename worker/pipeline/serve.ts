@@ -12,7 +12,8 @@ import { authenticate } from "./authenticate.ts";
 import { cache } from "./cache.ts";
 import { capture } from "./capture.ts";
 import { forward, receive } from "./forward.ts";
-import { limit } from "./limit.ts";
+import { guard } from "./guard.ts";
+import { leaveWith, limit } from "./limit.ts";
 import { profile } from "./profile.ts";
 import { route } from "./route.ts";
 import { Walk, type Verdict } from "./walk.ts";
@@ -20,7 +21,7 @@ import { Walk, type Verdict } from "./walk.ts";
 /** A refusal ends the walk as a problem, a `Response` as its answer; undefined lets it go on. Only who must wait returns a promise. */
 type Step = (walk: Walk) => Verdict | Promise<Verdict>;
 
-const STEPS: readonly Step[] = [profile, authenticate, limit, cache, route];
+const STEPS: readonly Step[] = [profile, guard, authenticate, limit, cache, route];
 
 export function serve(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> {
   const now = Date.now();
@@ -61,6 +62,7 @@ async function walkThrough(
     walk.cacheCall?.drop();
     answer = refuse(walk, { code: "internal" });
   }
+  if (walk.held !== undefined) answer = leaveWith(walk, answer);
   capture(walk, answer.status);
   return answer;
 }

@@ -11,6 +11,8 @@ import { ANONYMOUS, type SecurityContext } from "../core/security/context.ts";
 import type { Place } from "../core/routing/regions.ts";
 import type { Attempts } from "../platform/attempts.ts";
 import type { Gateway } from "../platform/gateway.ts";
+import type { HeldPlace } from "../platform/places-held.ts";
+import type { RouteRules } from "../platform/rules.ts";
 import type { InstanceState } from "../platform/instances.ts";
 import type { ServiceState } from "../platform/services.ts";
 
@@ -73,6 +75,11 @@ export class Walk {
   cacheCall: CacheCall | undefined = undefined;
   /** The cache's own, behind an answer's back: no client waits for it. */
   isBackground = false;
+
+  // Set by guard and limit.
+  rules: RouteRules | undefined = undefined;
+  /** Held until the answer is over. */
+  held: HeldPlace | undefined = undefined;
 
   // Set by route and forward.
   driver: Attempts<Response> | undefined = undefined;

@@ -8,6 +8,7 @@ import type { Env } from "./env.ts";
 import { Budgets } from "./budgets.ts";
 import { Limiter } from "./limiter.ts";
 import { LimiterLink } from "./limiter-link.ts";
+import { HeldPlaces } from "./places-held.ts";
 import { Metrics } from "./metrics.ts";
 import { News, type Background } from "./news.ts";
 import { waitAtMost } from "./offpath.ts";
@@ -48,6 +49,7 @@ export class Isolate {
   readonly limiterLink: LimiterLink;
   readonly limiter: Limiter;
   readonly budgets: Budgets;
+  readonly places: HeldPlaces;
   /** Purges, changes of keys, experiments: whoever obeys them subscribes. */
   readonly orders = new Orders();
   /** Who came with what he should not: told with the next report. */
@@ -71,6 +73,7 @@ export class Isolate {
     this.limiterLink = new LimiterLink(env, now);
     this.limiter = new Limiter(this.limiterLink, this.id, now);
     this.budgets = new Budgets(this.limiterLink);
+    this.places = new HeldPlaces(this.limiterLink, this.id, now);
     this.objects = new Objects(env, () => policies.current?.policy, now);
     this.news = new News(
       {

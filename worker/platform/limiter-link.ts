@@ -3,7 +3,12 @@
 import { LIMITER_SHARDS, limiterObjectName, limiterShard } from "../core/protocol/names.ts";
 import type { Result } from "../core/result/result.ts";
 import type { Env } from "./env.ts";
-import { OffPath, type CallFailure } from "./offpath.ts";
+import { OffPath, Patience, type CallFailure } from "./offpath.ts";
+
+const TICKS = 10;
+
+/** Of a request that waits for the object's answer. */
+export const patience = (timeoutMs: number): Patience => new Patience(timeoutMs, TICKS);
 
 type LimiterStub = ReturnType<Env["LIMITER"]["getByName"]>;
 
@@ -24,7 +29,8 @@ export class LimiterLink {
     timeoutMs: number,
   ): Promise<Result<T, CallFailure>> {
     const shard = limiterShard(who);
-    return this.#shard(shard).call(() => work(this.#env.LIMITER.getByName(limiterObjectName(shard))), timeoutMs);
+    const call = () => work(this.#env.LIMITER.getByName(limiterObjectName(shard)));
+    return this.#shard(shard).call(call, timeoutMs, TICKS);
   }
 
   #shard(shard: number): OffPath {

@@ -2,12 +2,11 @@
 // when the lease is spent, once for all that wait, and a little earlier in the background where a lease is large. A refusal
 // is remembered until it ends. Nobody waits longer than the limit's `leaseTimeoutMs`; when the object is away, the policy
 // says whether the request passes (open) or is answered 503 (closed).
-import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { LeaseAnswer } from "../core/protocol/limiter.ts";
 import { counted, storedAs, type Caller } from "../core/security/counted.ts";
 import { APART_MS } from "../core/security/gcra.ts";
-import { compileLimit, type Limit, type Standing } from "../core/security/limits.ts";
-import type { LimiterLink } from "./limiter-link.ts";
+import type { Limit, Standing } from "../core/security/limits.ts";
+import { patience, type LimiterLink } from "./limiter-link.ts";
 import type { Background } from "./news.ts";
 
 /** What a limit says of one request. */
@@ -33,7 +32,9 @@ const RENEW_AT = 0.25;
 /** Requests that were waited for by others are gone soon; their tokens too. */
 const READY_MS = 250;
 /** When an answer is overdue by this, the request that asked was ended by the runtime. */
-const GRACE_MS = 250;
+const GRACE_MS = 2_000;
+/** Refusals are counted as far apart as the object counts them, and a little more. */
+const LATER_MS = 100;
 const AWAY_RETRY_MS = 1_000;
 const NONE: readonly number[] = [];
 
@@ -79,23 +80,11 @@ export class Limiter {
   #isolate: string;
   #now: () => number;
   #entries = new Map<string, Entry>();
-  #policy: CompiledPolicy | undefined;
-  #limits: ReadonlyMap<string, Limit> = new Map();
 
   constructor(link: LimiterLink, isolate: string, now: () => number) {
     this.#link = link;
     this.#isolate = isolate;
     this.#now = now;
-  }
-
-  /** The policy's limits by name; compiled once a generation. */
-  limits(policy: CompiledPolicy): ReadonlyMap<string, Limit> {
-    if (policy !== this.#policy) {
-      const written = Object.entries(policy.policy.security.rateLimits);
-      this.#limits = new Map(written.map(([name, options]) => [name, compileLimit(name, options)]));
-      this.#policy = policy;
-    }
-    return this.#limits;
   }
 
   /** Whether one more request may pass. Decided at once wherever the isolate knows; never rejects. */
@@ -139,7 +128,7 @@ export class Limiter {
       return this.#passed(entry, now);
     }
     if (now >= entry.refusedUntil) return undefined;
-    if (now - entry.refusedAt >= APART_MS + GRACE_MS) {
+    if (now - entry.refusedAt >= APART_MS + LATER_MS) {
       if (entry.patience > 0 && entry.refusals + 1 >= entry.patience) return undefined;
       entry.refusals++;
       entry.refusedAt = now;
@@ -148,20 +137,18 @@ export class Limiter {
   }
 
   async #wait(entry: Entry, background: Background): Promise<Taken> {
-    const deadline = this.#now() + entry.limit.timeoutMs;
-    for (;;) {
-      const now = this.#now();
-      if (now >= deadline) return this.#away(entry);
+    const waiting = patience(entry.limit.timeoutMs);
+    while (!waiting.over) {
       entry.waiting++;
       // What was asked by a request that the runtime has ended is never answered.
-      const asking = entry.asking !== undefined && now < entry.askingUntil ? entry.asking : undefined;
-      const answered =
-        asking === undefined ? await this.#start(entry, background) : await atMost(asking, deadline - now);
+      const asking = entry.asking !== undefined && this.#now() < entry.askingUntil ? entry.asking : undefined;
+      const answered = await waiting.wait(asking ?? this.#start(entry, background));
       entry.waiting--;
-      if (!answered) return this.#away(entry);
+      if (answered !== true) break;
       const taken = this.#atOnce(entry, this.#now(), background);
       if (taken !== undefined) return taken;
     }
+    return this.#away(entry);
   }
 
   /** Asks the object; whether it answered. The answer is for all that wait. */
@@ -264,17 +251,4 @@ function standingOf(entry: Entry, now: number, spent: readonly number[]): Standi
     resetMs: resetAt.map((at, index) => Math.max(0, (spent.includes(index) ? refusedUntil : at) - now)),
     spent,
   };
-}
-
-/** Waits for another request's question on a timer of its own. */
-async function atMost(asking: Promise<boolean>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  try {
-    return await Promise.race([asking, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,6 +1,14 @@
 // The objects as an operator asks them: never on a request's path, each call for itself and with a timeout of its own.
 // A refusal says only that the object did not answer; a write that timed out may still have been stored.
-import { CONTROL_NAME, INSIGHT_NAME, regionObjectName, serviceObjectName } from "../core/protocol/names.ts";
+import {
+  CONTROL_NAME,
+  INSIGHT_NAME,
+  LIMITER_SHARDS,
+  limiterObjectName,
+  regionObjectName,
+  serviceObjectName,
+} from "../core/protocol/names.ts";
+import type { LimiterReading } from "../core/protocol/limiter.ts";
 import type { RegionReading, RegionTotals, ServiceReading } from "../core/protocol/objects.ts";
 import type { SecurityReading } from "../core/protocol/security.ts";
 import type { Policy } from "../core/policy/schema.ts";
@@ -14,7 +22,7 @@ const READING_TIMEOUT_MS = 1_000;
 /** A scrape waits for no region longer than this. */
 const TOTALS_TIMEOUT_MS = 500;
 
-type Bindings = Pick<Env, "CONTROL" | "INSIGHT" | "REGION" | "SERVICE">;
+type Bindings = Pick<Env, "LIMITER" | "CONTROL" | "INSIGHT" | "REGION" | "SERVICE">;
 type InsightStub = ReturnType<Env["INSIGHT"]["getByName"]>;
 type ControlStub = ReturnType<Env["CONTROL"]["getByName"]>;
 
@@ -62,6 +70,14 @@ export class Objects {
         this.#env.SERVICE.getByName(serviceObjectName(service, region), locationOf(region, this.#inForce())).reading(),
       READING_TIMEOUT_MS,
     );
+  }
+
+  /** Who was limited of late, from every shard that answers. */
+  async limiters(): Promise<LimiterReading[]> {
+    const shards = Array.from({ length: LIMITER_SHARDS }, (_, shard) => shard);
+    const ask = (shard: number) => () => this.#env.LIMITER.getByName(limiterObjectName(shard)).reading();
+    const answers = await Promise.all(shards.map((shard) => this.readings.call(ask(shard), READING_TIMEOUT_MS)));
+    return answers.flatMap((answer) => (answer.ok ? [answer.value] : []));
   }
 
   #region(name: string) {

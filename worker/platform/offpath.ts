@@ -50,21 +50,22 @@ export class OffPath {
 
   /**
    * The call's answer, or why there is none. The timer belongs to the request that calls, so the caller keeps that
-   * request alive (`waitUntil`) when others wait for the same answer.
+   * request alive (`waitUntil`) when others wait for the same answer. `ticks`: as of `Patience`.
    */
-  async call<T>(work: () => PromiseLike<T>, timeoutMs: number = CALL_TIMEOUT_MS): Promise<Result<T, CallFailure>> {
+  async call<T>(
+    work: () => PromiseLike<T>,
+    timeoutMs: number = CALL_TIMEOUT_MS,
+    ticks = 1,
+  ): Promise<Result<T, CallFailure>> {
     if (this.#now() < this.#restUntil) {
       this.skipped++;
       return refuse({ kind: "resting", message: `${this.name} is left alone after repeated failures` });
     }
     this.calls++;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<typeof LATE>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs, LATE);
-    });
+    const patience = new Patience(timeoutMs, ticks);
     try {
       // A missing binding throws here and not in a promise; the async wrapper makes them one.
-      const answer = await Promise.race([(async () => await work())(), late]);
+      const answer = await patience.wait((async () => await work())());
       if (answer === LATE) return this.#fail("timeout", `${this.name} did not answer within ${timeoutMs} ms`);
       this.#inARow = 0;
       this.#rests = 0;
@@ -73,8 +74,6 @@ export class OffPath {
       return ok(answer);
     } catch (error) {
       return this.#fail("failed", `${this.name}: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      if (timer !== undefined) clearTimeout(timer);
     }
   }
 
@@ -92,7 +91,44 @@ export class OffPath {
   }
 }
 
-const LATE = Symbol("late");
+export const LATE = Symbol("late");
+
+/**
+ * How long somebody waits, perhaps for several things in turn: `ms`, counted in ticks. An isolate that is busy gets its timers
+ * late, and answers that arrived meanwhile later still; each tick lets it catch up, so that it does not take its own
+ * slowness for another's.
+ */
+export class Patience {
+  #left: number;
+  readonly #tickMs: number;
+
+  constructor(ms: number, ticks: number) {
+    this.#left = ticks;
+    this.#tickMs = ms / ticks;
+  }
+
+  get over(): boolean {
+    return this.#left <= 0;
+  }
+
+  /** What comes of the promise, or LATE. Rejects as it does. */
+  async wait<T>(promise: Promise<T>): Promise<T | typeof LATE> {
+    while (this.#left > 0) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const tick = new Promise<typeof LATE>((resolve) => {
+        timer = setTimeout(resolve, this.#tickMs, LATE);
+      });
+      try {
+        const first = await Promise.race([promise, tick]);
+        if (first !== LATE) return first;
+      } finally {
+        if (timer !== undefined) clearTimeout(timer);
+      }
+      this.#left--;
+    }
+    return LATE;
+  }
+}
 
 /** Waits for a promise of another request no longer than `ms`, on this request's own timer. Rejections count as an end. */
 export async function waitAtMost(promise: Promise<unknown>, ms: number): Promise<"settled" | "late"> {

@@ -9,6 +9,8 @@ function refusalOf(code: RefusalCode): Refusal {
       return { code, challenge: 'Bearer realm="sluice"' };
     case "method_not_allowed":
       return { code, allow: "GET, HEAD" };
+    case "media_type_unsupported":
+      return { code, accept: "application/json" };
     case "body_invalid":
     case "policy_invalid":
       return { code, errors: [{ path: "routes[0].service", message: "names no service" }] };
@@ -17,6 +19,7 @@ function refusalOf(code: RefusalCode): Refusal {
     case "breaker_open":
     case "policy_missing":
     case "identity_unavailable":
+    case "limits_unavailable":
     case "overloaded":
     case "store_unavailable":
       return { code, retryAfterMs: 1500 };

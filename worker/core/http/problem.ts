@@ -25,6 +25,7 @@ export type Refusal =
   | { readonly code: "precondition_failed" }
   | { readonly code: "body_too_large" }
   | { readonly code: "uri_too_long" }
+  | { readonly code: "media_type_unsupported"; readonly accept: string }
   | { readonly code: "headers_too_large" }
   | { readonly code: "body_invalid"; readonly errors: readonly FieldError[] }
   | { readonly code: "policy_invalid"; readonly errors: readonly FieldError[] }
@@ -40,6 +41,7 @@ export type Refusal =
   // The gateway itself.
   | { readonly code: "policy_missing"; readonly retryAfterMs: number }
   | { readonly code: "identity_unavailable"; readonly retryAfterMs: number }
+  | { readonly code: "limits_unavailable"; readonly retryAfterMs: number }
   | { readonly code: "overloaded"; readonly retryAfterMs: number }
   | { readonly code: "store_unavailable"; readonly retryAfterMs: number }
   | { readonly code: "admin_closed" }
@@ -88,6 +90,7 @@ export const PROBLEMS: { readonly [Code in RefusalCode]: Problem } = {
   precondition_failed: { status: 412, title: "Precondition failed" },
   body_too_large: { status: 413, title: "Content too large" },
   uri_too_long: { status: 414, title: "URI too long" },
+  media_type_unsupported: { status: 415, title: "Unsupported media type" },
   headers_too_large: { status: 431, title: "Request header fields too large" },
   body_invalid: { status: 400, title: "Invalid body" },
   policy_invalid: { status: 422, title: "Invalid policy" },
@@ -105,6 +108,7 @@ export const PROBLEMS: { readonly [Code in RefusalCode]: Problem } = {
   loop_detected: { status: 508, title: "Loop detected", detail: "The request has been through this gateway before." },
   policy_missing: { status: 503, title: "Not configured", detail: "No policy has been published yet." },
   identity_unavailable: { status: 503, title: "Identity unavailable", detail: "Credentials cannot be checked now." },
+  limits_unavailable: { status: 503, title: "Limits unavailable", detail: "Requests cannot be counted now." },
   overloaded: { status: 503, title: "Overloaded" },
   store_unavailable: {
     status: 503,
@@ -141,6 +145,9 @@ export function problem(refusal: Refusal, correlationId: string): ProblemAnswer 
     headers["www-authenticate"] = refusal.challenge;
   } else if (refusal.code === "method_not_allowed") {
     headers["allow"] = refusal.allow;
+  } else if (refusal.code === "media_type_unsupported") {
+    // RFC 9110 §15.5.16
+    headers["accept"] = refusal.accept;
   }
   if ("errors" in refusal) body += `,"errors":${JSON.stringify(refusal.errors)}`;
   return { status: PROBLEMS[refusal.code].status, headers, body: `${body}}` };

@@ -14,35 +14,9 @@ const isSet = (map: Readonly<Record<string, unknown>>): boolean => Object.keys(m
 
 const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
   {
-    section: "routes[].rateLimit",
-    reason: "rate limits are not counted yet",
-    inUse: (policy) => policy.routes.some((route) => route.rateLimit !== undefined),
-  },
-  {
-    section: "routes[].cors",
-    reason: "cross-origin fields are the upstream's own",
-    inUse: (policy) =>
-      policy.security.cors !== false || policy.routes.some((route) => route.cors !== undefined && route.cors !== false),
-  },
-  {
-    section: "routes[].contentTypes",
-    reason: "request media types are not checked yet",
-    inUse: (policy) => policy.routes.some((route) => route.contentTypes !== undefined),
-  },
-  {
     section: "cache.rules",
     reason: "rules are not applied yet",
     inUse: (policy) => policy.cache !== false && policy.cache.rules.length > 0,
-  },
-  {
-    section: "security.rateLimits",
-    reason: "rate limits are not counted yet",
-    inUse: ({ security }) => isSet(security.rateLimits),
-  },
-  {
-    section: "security.addresses",
-    reason: "addresses are not allowed or denied yet",
-    inUse: ({ security }) => security.addresses.allow !== undefined || security.addresses.deny.length > 0,
   },
   { section: "providers", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.providers) },
   { section: "models", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.models) },

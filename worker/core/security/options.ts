@@ -242,7 +242,7 @@ const direct = v.pipe(
     permissions: v.optional(permissions, []),
     rateLimit: v.optional(name),
     maxBodyBytes: v.optional(bytes),
-    cors: offUnlessGiven(corsOptions),
+    cors: v.optional(v.union([v.literal(false), corsOptions])),
   }),
   v.check(
     (rules) => rules.permissions.length === 0 || rules.auth === "required",
