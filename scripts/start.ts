@@ -10,7 +10,7 @@ import { demoPolicy } from "./playground/demo/policy.ts";
 import { Doors } from "./playground/door.ts";
 import { Ending } from "./playground/ending.ts";
 import { postGuardian } from "./playground/leftovers.ts";
-import { checkPolicy, watchPolicyFile } from "./playground/policy-file.ts";
+import { checkPolicy, watchPolicyFile, withProviders } from "./playground/policy-file.ts";
 import type { CheckedPolicy } from "./playground/policy-file.ts";
 import { Wrong, prepare } from "./playground/question.ts";
 import type { Region } from "./playground/regions.ts";
@@ -62,6 +62,9 @@ async function start(settings: Settings): Promise<void> {
       const running = startRegions(regions, doors, {
         ...worker,
         adminToken,
+        secrets: Object.fromEntries(
+          settings.providers.flatMap(({ secret, key }) => (key === undefined ? [] : [[secret, key]])),
+        ),
         stateFolder: settings.persist ?? path.join(temporary, "state"),
         registryFolder: path.join(temporary, "registry"),
         onLog: (who, level, message) => report.log(who, level, message),
@@ -77,7 +80,7 @@ async function start(settings: Settings): Promise<void> {
     },
   );
 
-  const policy = demo === undefined ? question.policy : demoPolicyOf(demo, regions);
+  const policy = demo === undefined ? question.policy : demoPolicyOf(demo, regions, settings);
   await handOver(policy, regions, adminToken);
   if (settings.source.kind === "policy" && policy !== undefined) {
     ending.undoLater(follow(settings.source.file, policy, regions, adminToken));
@@ -108,8 +111,8 @@ function openDemo(): Promise<Demo> {
   );
 }
 
-function demoPolicyOf({ instances }: Demo, regions: readonly Region[]): CheckedPolicy {
-  const checked = checkPolicy(JSON.stringify(demoPolicy(instances, regions)));
+function demoPolicyOf({ instances }: Demo, regions: readonly Region[], { providers }: Settings): CheckedPolicy {
+  const checked = checkPolicy(JSON.stringify(withProviders(demoPolicy(instances, regions), providers)));
   if (!checked.ok) throw new TypeError(`the demo's policy is not valid: ${checked.error}`);
   return checked.value;
 }

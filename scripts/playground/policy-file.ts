@@ -7,6 +7,7 @@ import type { Policy, WrittenPolicy } from "../../worker/core/policy/schema.ts";
 import { checkTarget } from "../../worker/core/policy/targets.ts";
 import { ok, refuse } from "../../worker/core/result/result.ts";
 import type { Result } from "../../worker/core/result/result.ts";
+import type { ProviderSettings } from "./settings.ts";
 
 export interface CheckedPolicy {
   readonly text: string;
@@ -44,6 +45,37 @@ export function upstreamPolicy(urls: readonly string[]): WrittenPolicy {
     routes: [{ match: { path: "/*" }, service: "upstream" }],
   };
 }
+
+/** The same with AI providers beside it: by the adapter of their name, else as OpenAI's API at their address. */
+export function withProviders(policy: WrittenPolicy, providers: readonly ProviderSettings[]): WrittenPolicy {
+  if (providers.length === 0) return policy;
+  const written = providers.map(({ name, url, secret, key }): [string, WrittenProvider] => [
+    name,
+    {
+      adapter: ADAPTERS.find((adapter) => adapter === name) ?? "openai",
+      ...(url === undefined ? {} : { baseUrl: url }),
+      ...(key === undefined ? {} : { key: { secret } }),
+    },
+  ]);
+  return { ...policy, ai: { auth: "none" }, providers: { ...policy.providers, ...Object.fromEntries(written) } };
+}
+
+type WrittenProvider = NonNullable<WrittenPolicy["providers"]>[string];
+/** Names that are adapters as well. */
+const ADAPTERS: readonly WrittenProvider["adapter"][] = [
+  "openai",
+  "anthropic",
+  "cohere",
+  "deepseek",
+  "gemini",
+  "groq",
+  "mistral",
+  "ollama",
+  "openrouter",
+  "together",
+  "vllm",
+  "xai",
+];
 
 const reasonOf = (error: unknown): string => {
   const code = error instanceof Error && "code" in error ? error.code : undefined;

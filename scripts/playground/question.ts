@@ -3,7 +3,7 @@
 import { claimFolder } from "./claim.ts";
 import type { Doors } from "./door.ts";
 import { DEFAULT_REGIONS, placeOfRegion } from "./places.ts";
-import { checkPolicy, readPolicyFile, upstreamPolicy } from "./policy-file.ts";
+import { checkPolicy, readPolicyFile, upstreamPolicy, withProviders } from "./policy-file.ts";
 import type { CheckedPolicy } from "./policy-file.ts";
 import type { Region, RegionSettings } from "./regions.ts";
 import type { Settings } from "./settings.ts";
@@ -24,7 +24,7 @@ export async function prepare(settings: Settings, doors: Doors): Promise<Questio
   return { policy, regions: await openDoors(doors, settings.port, wanted) };
 }
 
-function givenPolicy({ source }: Settings): CheckedPolicy | undefined {
+function givenPolicy({ source, providers }: Settings): CheckedPolicy | undefined {
   switch (source.kind) {
     case "policy": {
       const checked = readPolicyFile(source.file);
@@ -32,8 +32,9 @@ function givenPolicy({ source }: Settings): CheckedPolicy | undefined {
       return checked.value;
     }
     case "upstreams": {
-      const checked = checkPolicy(JSON.stringify(upstreamPolicy(source.urls)));
-      if (!checked.ok) throw new Wrong(`--upstream cannot be used: ${checked.error}`);
+      const checked = checkPolicy(JSON.stringify(withProviders(upstreamPolicy(source.urls), providers)));
+      if (!checked.ok)
+        throw new Wrong(`--upstream${providers.length > 0 ? " or --provider" : ""} cannot be used: ${checked.error}`);
       return checked.value;
     }
     case "demo":

@@ -23,6 +23,8 @@ export interface Surroundings {
   /** Where the gateways find `control`; private to this start. */
   readonly registryFolder: string;
   readonly adminToken: string;
+  /** Further variables by name: keys of providers. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** What a Worker or workerd wrote: `who` is a region's name or `control`. */
   readonly onLog: (who: string, level: string, message: string) => void;
   readonly onRestart: (who: string) => void;
@@ -112,7 +114,7 @@ function start(name: string, surroundings: Surroundings, gateway?: Gateway): Run
 /** The Worker as this process runs it: `control` holds the objects, a gateway everything else. */
 function workerOf(
   name: string,
-  { script, options, adminToken }: Surroundings,
+  { script, options, adminToken, secrets }: Surroundings,
   region: RegionSettings | undefined,
 ): V4MiniflareOptions {
   const own = region === undefined ? {} : gatewayOptions(region, options);
@@ -124,7 +126,7 @@ function workerOf(
     modules: true,
     script,
     kvNamespaces: Object.fromEntries(kv),
-    bindings: { ...options.bindings, ...own.bindings, ADMIN_TOKEN: adminToken, ALLOW_PRIVATE: "true" },
+    bindings: { ...options.bindings, ...own.bindings, ...secrets, ADMIN_TOKEN: adminToken, ALLOW_PRIVATE: "true" },
     cf: region === undefined ? false : { ...region.place },
   };
 }

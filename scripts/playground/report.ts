@@ -53,7 +53,13 @@ export class Report {
 const row = (what: string, value: string, beside = ""): string =>
   `  ${what.padEnd(12)} ${value}${beside === "" ? "" : `  ${styleText("dim", beside)}`}`;
 
-/** Three commands that show something, for what the gateway stands in front of. */
+const TALE = JSON.stringify({
+  model: "tale",
+  stream: true,
+  messages: [{ role: "user", content: "How does a shutter work? !cut" }],
+});
+
+/** Commands that show something, for what the gateway stands in front of. */
 export function examplesFor(kind: "demo" | "own" | "none", regions: readonly Region[], adminToken: string): string[] {
   const [first = "", other = first] = regions.map(({ origin }) => origin);
   const admin = `-H "Authorization: Bearer ${adminToken}" ${first}/_sluice/admin`;
@@ -62,6 +68,8 @@ export function examplesFor(kind: "demo" | "own" | "none", regions: readonly Reg
       return [
         `curl -i ${first}/api/v1/users/7`,
         `curl -N ${other}/stream/clock`,
+        // Quoted for a shell, and `!` at the end of no word of its: history would take it.
+        `curl -N ${first}/v1/chat/completions -d '${TALE}'   # !cut, !stall, !429, …: see docs/ai.md; ember steps in`,
         `curl -X POST ${first}/demo/users-1/dead   # then ask for users again; /demo/users-1/well brings it back`,
       ];
     case "own":

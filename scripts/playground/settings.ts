@@ -12,6 +12,8 @@ export interface Settings {
     | { readonly kind: "policy"; readonly file: string }
     | { readonly kind: "demo" }
     | { readonly kind: "none" };
+  /** AI providers to stand in front of as well. */
+  readonly providers: readonly ProviderSettings[];
   /** Of the first region; the others follow. 0: free ones. */
   readonly port: number;
   /** As given; undefined: the policy's own, else the three of the contract. */
@@ -22,11 +24,21 @@ export interface Settings {
   readonly adminToken: string | undefined;
 }
 
+export interface ProviderSettings {
+  readonly name: string;
+  /** Undefined: the provider's public address. */
+  readonly url: string | undefined;
+  /** Name of the secret that holds its key, and the key; undefined where the environment has none. */
+  readonly secret: string;
+  readonly key: string | undefined;
+}
+
 /** `text` was asked for (--help); `problem` is what is wrong, in one line. */
 export type Refusal = { readonly text: string } | { readonly problem: string };
 
 interface Flags {
   upstream?: string[];
+  provider?: [name: string, url: string | undefined][];
   policy?: string;
   port: number;
   regions?: string[];
@@ -36,7 +48,7 @@ interface Flags {
 }
 
 /** Flags that npm takes for its own when `--` is forgotten: they arrive as these variables and would do nothing. */
-const SWALLOWED = ["upstream", "policy", "port", "regions", "persist"];
+const SWALLOWED = ["upstream", "provider", "policy", "port", "regions", "persist"];
 
 /** `folder` is where the command was given: relative files are meant from there. */
 export function readSettings(
@@ -61,8 +73,12 @@ export function readSettings(
   if (flags.upstream !== undefined && flags.policy !== undefined) {
     return refuse({ problem: "--upstream and --policy exclude each other: name the upstreams in the policy" });
   }
+  if (flags.provider !== undefined && (flags.policy !== undefined || !(flags.demo || flags.upstream !== undefined))) {
+    return refuse({ problem: "--provider is for the demo and --upstream: name the providers in the policy" });
+  }
   return ok({
     source: sourceOf(flags, folder),
+    providers: (flags.provider ?? []).map(([name, url]) => providerOf(name, url, environment)),
     port: flags.port,
     regions: flags.regions,
     persist: flags.persist === undefined ? undefined : path.resolve(folder, flags.persist),
@@ -85,6 +101,11 @@ function describe(): Command {
       "an HTTP server to stand in front of; repeat it for instances of one service",
       addUpstream,
     )
+    .option(
+      "--provider <name[=url]>",
+      "an AI provider to stand in front of, its key in NAME_API_KEY: --provider openai, --provider mine=http://host:1234/v1",
+      addProvider,
+    )
     .option("--policy <file>", "policy to run, watched: a valid change is taken over, an invalid one is told and left")
     .option("--port <number>", "port of the first region, the others follow (0: free ports)", readPort, 8787)
     .option(
@@ -98,6 +119,23 @@ function describe(): Command {
     .allowExcessArguments(false)
     .showSuggestionAfterError(false)
     .exitOverride();
+}
+
+/** `OPENAI_API_KEY` for `openai`. */
+function providerOf(name: string, url: string | undefined, environment: Readonly<Record<string, string | undefined>>) {
+  const secret = `${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}_API_KEY`;
+  return { name, url, secret, key: environment[secret] || undefined };
+}
+
+function addProvider(
+  written: string,
+  before: [name: string, url: string | undefined][] = [],
+): [name: string, url: string | undefined][] {
+  const at = written.indexOf("=");
+  const name = at === -1 ? written : written.slice(0, at);
+  if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) throw new InvalidArgumentError("A name such as openai is needed.");
+  if (before.some(([other]) => other === name)) throw new InvalidArgumentError(`${name} stands there twice.`);
+  return [...before, [name, at === -1 ? undefined : addUpstream(written.slice(at + 1), undefined)[0]]];
 }
 
 function addUpstream(written: string, before: string[] | undefined): string[] {

@@ -216,7 +216,7 @@ class Outgoing {
     if (reason !== "" || misses) this.#prime();
     const end = (reason === "" ? "" : writer.write(reason)) + (misses ? this.#nativeUsage() : "");
     await this.#write(this.#marker === undefined ? end + closing(dialect) : end);
-    if (this.#marker !== undefined) await this.#writer.write(this.#marker.bytes);
+    if (this.#marker !== undefined) await this.#writer.write(withItsEnd(this.#marker.bytes));
     return undefined;
   }
 
@@ -296,6 +296,15 @@ const isMendable = ({ kind }: Failure): boolean =>
   kind === "overloaded" ||
   kind === "rate_limited" ||
   kind === "unreachable";
+
+/** A marker is one as soon as its CR is there: the LF that belongs to it need not be waited for. */
+function withItsEnd(marker: Uint8Array): Uint8Array {
+  if (marker.at(-1) !== 13 || !marker.includes(10)) return marker;
+  const whole = new Uint8Array(marker.length + 1);
+  whole.set(marker);
+  whole[marker.length] = 10;
+  return whole;
+}
 
 /** What ends a whole answer in this dialect, after its last event. */
 function closing(dialect: Dialect): string {

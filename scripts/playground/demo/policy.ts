@@ -1,5 +1,5 @@
 // The policy of the demo, as an operator would write it: routes with rewriting and a canary, three ways of choosing an
-// instance, and the seed's four cache rules.
+// instance, the seed's four cache rules, and an AI model that one provider answers and another finishes.
 import type { WrittenPolicy } from "../../../worker/core/policy/schema.ts";
 import type { Region } from "../regions.ts";
 import type { DemoInstance } from "./services.ts";
@@ -57,6 +57,18 @@ export function demoPolicy(demo: readonly DemoInstance[], regions: readonly Regi
       { match: { path: "/demo/*" }, service: "backstage", stripPrefix: "/demo" },
       { match: { path: "/*" }, service: "catalog", canary: { service: "catalog-next", percent: 10 } },
     ],
+    ai: { auth: "none" },
+    providers: {
+      lumen: { adapter: "openai", baseUrl: `${urlOf(demo, "lumen")}/v1`, models: ["lumen"] },
+      ember: { adapter: "openai", baseUrl: `${urlOf(demo, "ember")}/v1`, models: ["ember"] },
+    },
+    models: {
+      tale: {
+        targets: ["lumen/lumen", "ember/ember"],
+        strategy: "priority",
+        stream: { firstTokenMs: 3000, idleMs: 3000, recovery: "continue" },
+      },
+    },
     cache: {
       rules: [
         {
@@ -87,3 +99,6 @@ export function demoPolicy(demo: readonly DemoInstance[], regions: readonly Regi
     },
   };
 }
+
+const urlOf = (demo: readonly DemoInstance[], service: string): string =>
+  demo.find((instance) => instance.service === service)?.url ?? "";

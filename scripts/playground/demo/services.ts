@@ -1,5 +1,5 @@
-// The demo: five services, most with several instances in different regions, one of them slow and one flaky from the
-// start, and `backstage`, where an instance is made slow, flaky, dead or well again. Runs in a thread of its own, so that
+// The demo: services, most with several instances in different regions, one of them slow and one flaky from the start, two
+// AI providers, and `backstage`, where an instance is made slow, flaky, dead or well again. Runs in a thread of its own, so that
 // work done there does not slow the gateway's doors, and nothing of it can outlive us.
 import { parentPort } from "node:worker_threads";
 import { catalog } from "./catalog.ts";
@@ -7,6 +7,7 @@ import { files } from "./files.ts";
 import { flaky } from "./flaky.ts";
 import { Instance, MOODS, notFound, sendJson, urlOf } from "./instance.ts";
 import type { Handler, InstanceSettings, Mood } from "./instance.ts";
+import { model } from "./model.ts";
 import { echo, stream } from "./stream.ts";
 import { users } from "./users.ts";
 
@@ -19,7 +20,7 @@ export interface DemoInstance {
   readonly url: string;
 }
 
-const SERVICES = "users catalog catalog-next files stream flaky backstage".split(" ");
+const SERVICES = "users catalog catalog-next files stream flaky lumen ember backstage".split(" ");
 
 function cast(): InstanceSettings[] {
   const customers = users();
@@ -37,6 +38,8 @@ function cast(): InstanceSettings[] {
     { id: "stream-2", service: "stream", region: "enam", mood: "well", handle: stream, upgrade: echo },
     { id: "flaky-1", service: "flaky", region: "enam", mood: "well", handle: flaky },
     { id: "flaky-2", service: "flaky", region: "apac", mood: "flaky", handle: flaky },
+    { id: "lumen-1", service: "lumen", region: "weur", mood: "well", handle: model(true) },
+    { id: "ember-1", service: "ember", region: "enam", mood: "well", handle: model(false) },
   ];
 }
 

@@ -16,6 +16,7 @@ describe("what is asked for", () => {
       ok: true,
       value: {
         source: { kind: "demo" },
+        providers: [],
         port: 8787,
         regions: undefined,
         persist: undefined,
@@ -36,6 +37,15 @@ describe("what is asked for", () => {
     ["--port 0", { port: 0 }],
     ["--port=9000 --quiet", { port: 9000, quiet: true }],
     ["--regions weur,sam", { regions: ["weur", "sam"] }],
+    [
+      "--provider openai --provider mine=http://h:1/v1",
+      {
+        providers: [
+          { name: "openai", url: undefined, secret: "OPENAI_API_KEY" },
+          { name: "mine", url: "http://h:1/v1" },
+        ],
+      },
+    ],
     ["--persist ../state", { persist: "/home/state" }],
   ])("%s", (argv, expected) => {
     expect(read(argv)).toMatchObject({ ok: true, value: expected });
@@ -44,6 +54,15 @@ describe("what is asked for", () => {
   it("the admin token is the environment's, when it is not empty", () => {
     expect(read("", { ADMIN_TOKEN: "s3" })).toMatchObject({ value: { adminToken: "s3" } });
     expect(read("", { ADMIN_TOKEN: "" })).toMatchObject({ value: { adminToken: undefined } });
+  });
+
+  it("a provider's key is the environment's", () => {
+    const { ok, value } = read("--provider open-ai", { OPEN_AI_API_KEY: "sk" }) as {
+      ok: true;
+      value: { providers: unknown };
+    };
+    expect(ok).toBe(true);
+    expect(value.providers).toEqual([{ name: "open-ai", url: undefined, secret: "OPEN_AI_API_KEY", key: "sk" }]);
   });
 
   it("--help is an answer", () => {
@@ -56,6 +75,11 @@ describe("what cannot be, in one line", () => {
     ["--bogus", "unknown option '--bogus'"],
     ["extra", "too many arguments"],
     ["--port", "argument missing"],
+    ["--provider =x", "A name such as openai"],
+    ["--provider a=ftp://b", "An http:// or https:// URL"],
+    ["--provider a --provider a", "stands there twice"],
+    ["--provider a --policy p.json", "--provider is for the demo"],
+    ["--provider a --no-demo", "--provider is for the demo"],
     ["--port http", "A number from 0 to 65535"],
     ["--port 70000", "A number from 0 to 65535"],
     ["--port -1", "A number from 0 to 65535"],
