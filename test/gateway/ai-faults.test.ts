@@ -247,7 +247,7 @@ describe("what is no fault", () => {
 describe("with nobody else to ask", () => {
   it.each<[fault: string, status: number]>([
     ["limited-later", 429],
-    ["down", 502],
+    ["down", 503],
     ["silent", 504],
     ["bad-key", 502],
     ["too-long", 400],

@@ -1,21 +1,26 @@
-// One request to the targets that were selected, through the attempt machine that HTTP uses too: it says what next, the
-// fleet's services (one a provider) say whether, and this file what goes out and what came back.
+// One call of the targets that were selected, through the attempt machine that HTTP uses too: it says what next, the fleet's
+// services (one a provider) say whether, and this file what goes out and what came back.
+//
+// Laws: at most three requests are sent, other credentials included; a target that was too small for the conversation is
+// followed only by larger ones; what only one provider can read goes to no other; the client is told of the last failure,
+// unless all say "later": then of the soonest.
+import type { Operation } from "../core/providers/adapter.ts";
 import type { ChatAnswer, ChatRequest, JsonObject } from "../core/providers/chat.ts";
-import { objectOf, withoutOpaque } from "../core/providers/chat.ts";
+import { withoutOpaque } from "../core/providers/chat.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import { isIll, remedyOf } from "../core/providers/failures.ts";
 import { parseObject } from "../core/providers/fields.ts";
-import { parseRetryAfter } from "../core/http/retry-after.ts";
 import type { Refusal } from "../core/http/problem.ts";
 import { Attempts } from "../platform/attempts.ts";
-import { secretOf } from "../platform/call-headers.ts";
 import type { Answer, Exchange } from "../platform/exchange.ts";
 import type { Attempt, InstanceState } from "../platform/instances.ts";
 import type { Background } from "../platform/news.ts";
 import type { ServiceState } from "../platform/services.ts";
-import { send } from "../platform/upstream.ts";
+import { call } from "./call.ts";
 import type { Target } from "./compiled.ts";
+import { recordAttempt } from "./settle.ts";
+import { stateOf } from "./state.ts";
 import { Incoming } from "./incoming.ts";
 import { patienceFor, tokenCame, tokenLate } from "./patiences.ts";
 import type { AiWalk } from "./walk.ts";
@@ -26,20 +31,23 @@ export interface Given extends Answer {
   readonly target: Target;
   /** Client and provider speak alike, and nothing but the model's name was changed: bytes may pass. */
   readonly native: boolean;
+  readonly operation: Operation;
   readonly failure: Failure | undefined;
   readonly stream: Incoming | undefined;
   /** Of a whole answer, as it came. */
   readonly text: string;
   readonly answer: ChatAnswer | undefined;
+  /** From sending to the whole answer, or to the first delta of a stream that commits. */
+  readonly firstMs: number;
 }
 
-export interface Asked {
-  readonly given: Given | undefined;
-  readonly failure: Failure | undefined;
-  readonly attempt: Attempt | undefined;
-}
+/** `attempt` stands open until whoever reads the answer ends it. */
+export type Asked =
+  | { readonly given: Given; readonly attempt: Attempt | undefined; readonly failure: undefined }
+  | { readonly given: undefined; readonly attempt: undefined; readonly failure: Failure };
 
-const MOST_ATTEMPTS = 3;
+/** For a model that no policy names; as the schema's defaults. */
+const ORDINARY_STREAM = { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 600_000 } as const;
 /**
  * Further tries a second that no budget limits: a fallback goes to another provider, whom it does not hurt that this one
  * is ill, and three tries are the limit anyway.
@@ -56,18 +64,27 @@ export async function ask(
   const { fleet } = walk.gateway;
   const services = targets.map(({ provider }) => fleet.service(walk.policy, provider.service));
   const [first, ...others] = services;
-  if (first === undefined) return { given: undefined, failure: failureOf("unavailable"), attempt: undefined };
-  const asking = new Asking(walk, chat, targets, changed);
-  const { max, retryFloor } = first.attempts;
-  const options = { ...first.attempts, max: Math.min(MOST_ATTEMPTS, max), retryFloor: Math.max(retryFloor, FLOOR) };
+  if (first === undefined) return nothing(failureOf("unavailable"));
+  const own = walk.model?.options?.attempts;
+  const policy = own === undefined || own === false ? first.attempts : own;
+  const max = own === false ? 1 : Math.min(walk.mostAttempts, policy.max);
+  const asking = new Asking(walk, chat, targets, changed, max);
+  const options = { ...policy, max, retryFloor: Math.max(policy.retryFloor, FLOOR) };
   const attempts = new Attempts<Given>(fleet, first, asking, others, options);
   const given = await attempts.answer();
-  walk.attempts += attempts.sent;
-  walk.upstreamMs = attempts.upstreamMs;
+  walk.upstreamMs += attempts.upstreamMs;
+  walk.abandoned ||= attempts.abandoned;
   const { attempt } = attempts;
-  if ("code" in given) return { given: undefined, failure: ofRefusal(given), attempt };
-  return { given, failure: given.failure, attempt };
+  if ("code" in given) {
+    attempt?.end();
+    return nothing(asking.failure ?? ofRefusal(given));
+  }
+  if (given.failure === undefined) return { given, attempt, failure: undefined };
+  attempt?.end();
+  return nothing(asking.failure ?? given.failure);
 }
+
+const nothing = (failure: Failure): Asked => ({ given: undefined, attempt: undefined, failure });
 
 function ofRefusal(refusal: Refusal): Failure {
   switch (refusal.code) {
@@ -87,34 +104,70 @@ class Asking implements Exchange<Given> {
   readonly streams = false;
   readonly priority = 1;
   readonly deadlineAt: number;
-  readonly headersMs = Infinity;
   readonly background: Background;
   #walk: AiWalk;
   #chat: ChatRequest;
   #targets: readonly Target[];
   #changed: boolean;
+  #most: number;
+  #sent = 0;
   #at = 0;
+  #failures: Failure[] = [];
+  /** A conversation that did not fit here needs a larger window than this. */
+  #tooSmall: Target | undefined = undefined;
 
-  constructor(walk: AiWalk, chat: ChatRequest, targets: readonly Target[], changed: boolean) {
+  constructor(walk: AiWalk, chat: ChatRequest, targets: readonly Target[], changed: boolean, most: number) {
     this.#walk = walk;
     this.#chat = chat;
     this.#targets = targets;
     this.#changed = changed;
+    this.#most = most;
     this.background = walk.ctx;
-    this.deadlineAt = walk.arrivedAt + (walk.model?.options?.stream.totalMs ?? 600_000);
+    this.deadlineAt = walk.arrivedAt + Math.min(this.#terms.totalMs, walk.timeoutMs);
   }
 
   get client(): AbortSignal {
     return this.#walk.request.signal;
   }
 
+  /**
+   * A stream must begin soon. A whole answer comes at its end: as long as another target stands by it is waited for like any
+   * answer, or as long as its target has needed of late; the last one has all the time there is.
+   */
+  get headersMs(): number {
+    const target = this.#targets[this.#at]!;
+    const isLast = this.#at + 1 >= this.#targets.length;
+    const { firstTokenMs } = this.#terms;
+    if (this.#chat.stream) return isLast ? firstTokenMs : patienceFor(target.key, firstTokenMs);
+    if (isLast) return Infinity;
+    const { firstMs } = stateOf(this.#walk.gateway).history(target.key);
+    return Math.max(target.provider.service.timeouts.headersMs, 4 * Math.max(0, ...firstMs));
+  }
+
+  get #terms(): { readonly firstTokenMs: number; readonly idleMs: number; readonly totalMs: number } {
+    return this.#walk.model?.options?.stream ?? ORDINARY_STREAM;
+  }
+
+  /** What the client is to be told when nobody answered. */
+  get failure(): Failure | undefined {
+    const last = this.#failures.at(-1);
+    if (last?.kind !== "rate_limited" || !this.#failures.every(({ kind }) => kind === "rate_limited")) return last;
+    const waits = this.#failures.map(({ retryAfterMs }) => retryAfterMs ?? Infinity);
+    const soonest = Math.min(...waits);
+    return soonest === Infinity ? last : { ...last, retryAfterMs: soonest };
+  }
+
   turn(to: number): boolean {
     this.#at = to + 1;
-    return true;
+    const target = this.#targets[this.#at]!;
+    const small = this.#tooSmall;
+    if (small === undefined) return true;
+    if (target.contextWindow > 0 && small.contextWindow > 0) return target.contextWindow > small.contextWindow;
+    return target.model !== small.model;
   }
 
   remedy({ failure }: Given): "give" | "elsewhere" | "again" {
-    if (failure === undefined) return "give";
+    if (failure === undefined || this.#sent >= this.#most) return "give";
     const remedy = remedyOf(failure.kind);
     return remedy === "larger" ? "elsewhere" : remedy;
   }
@@ -122,153 +175,134 @@ class Asking implements Exchange<Given> {
   describe(service: ServiceState): number {
     service.input.like = -1;
     service.input.affinityHash = -1;
+    service.places?.order(service.input, this.#walk.place, Date.now(), service.compiled.options.routing.regions);
     return -1;
   }
 
-  async send(to: InstanceState, deadlineMs: number, abort: AbortController | undefined): Promise<Given> {
+  async send(_to: InstanceState, deadlineMs: number, abort: AbortController | undefined): Promise<Given> {
     const target = this.#targets[this.#at]!;
-    const { request, surface, gateway } = this.#walk;
-    const { adapter } = target.provider;
-    const chat = this.#at === 0 ? this.#chat : withoutOpaque(this.#chat);
-    const own = adapter.operation(surface.operation);
-    const native = own === surface.operation && !this.#changed && chat === this.#chat;
-    const operation = native ? own : "chat";
-    const path = adapter.path(operation, target.model, chat.stream);
-    if (path === undefined) return refused(target, failureOf("unsupported"));
-    // A provider that is given up on is left at once, whatever becomes of the request.
-    const stop = abort ?? new AbortController();
-    request.signal.addEventListener("abort", () => stop.abort(), { once: true });
-    const startedAt = Date.now();
-    const ms = Math.min(deadlineMs, this.#patienceMs(target, chat.stream));
-    const { origin, basePath } = to.compiled;
-    const answer = await send(
-      origin + basePath + path,
-      {
-        method: "POST",
-        headers: this.#headers(target),
-        body: new TextEncoder().encode(JSON.stringify(this.#body(target, chat, native))) as Uint8Array<ArrayBuffer>,
-        carrier: undefined,
-        signal: stop.signal,
-        onEdge: gateway.onEdge,
-      },
-      ms,
-    );
-    if (typeof answer === "string") {
-      stop.abort();
-      if (answer === "timeout" && chat.stream) tokenLate(target.key, ms);
-      return refused(target, failureOf(answer === "invalid" ? "invalid_answer" : answer));
+    const given = await this.#send(target, deadlineMs, abort ?? new AbortController());
+    recordAttempt(this.#walk, target, given.failure);
+    if (given.failure !== undefined) {
+      this.#failures.push(given.failure);
+      if (given.failure.kind === "context_length") this.#tooSmall = target;
     }
-    const given = answer.ok
-      ? await (chat.stream
-          ? this.#stream(target, answer, native, startedAt, ms, stop)
-          : this.#whole(target, answer, native, stop))
-      : await this.#refusal(target, answer, native, stop);
-    if (given.failure !== undefined) stop.abort();
     return given;
   }
 
-  /** How long until its first token, or the head of a whole answer. The last one that can be asked is given all there is. */
-  #patienceMs(target: Target, streams: boolean): number {
-    const { timeouts } = target.provider.options;
-    if (!streams) return timeouts === false ? Infinity : timeouts.headersMs;
-    const { firstTokenMs } = this.#terms;
-    return this.#at === this.#targets.length - 1 ? firstTokenMs : patienceFor(target.key, firstTokenMs);
-  }
-
-  get #terms(): StreamTerms {
-    return this.#walk.model?.options?.stream ?? USUAL;
-  }
-
-  #headers({ provider: { adapter, options } }: Target): Headers {
-    // Bytes that are read here must not come encoded.
-    const headers = new Headers({
-      "content-type": "application/json",
-      "accept-encoding": "identity",
-      ...adapter.headers,
-    });
-    const key = options.key === undefined ? undefined : secretOf(options.key, this.#walk.gateway.env);
-    if (key !== undefined && adapter.auth.kind === "header") {
-      headers.set(adapter.auth.name, adapter.auth.prefix + key);
-    }
-    return headers;
-  }
-
-  #body({ provider: { adapter }, model }: Target, chat: ChatRequest, native: boolean): JsonObject {
-    if (!native) return adapter.write(chat, model);
-    const body = adapter.adopt(this.#walk.body, model);
-    const mustAsk = chat.stream && !chat.wantsUsage && adapter.capabilities.streamOptions && tellsWhenAsked(chat);
-    return mustAsk ? { ...body, stream_options: { ...objectOf(body.stream_options), include_usage: true } } : body;
-  }
-
-  async #stream(
-    target: Target,
-    answer: Response,
-    native: boolean,
-    startedAt: number,
-    firstTokenMs: number,
-    stop: AbortController,
-  ): Promise<Given> {
-    const { adapter } = target.provider;
-    if (answer.body === null) return refused(target, failureOf("invalid_answer"));
-    const reader = adapter.reader(native ? adapter.operation(this.#walk.surface.operation) : "chat");
-    const { idleMs, totalMs } = this.#terms;
-    const gate = {
-      startedAt,
-      firstTokenMs,
-      idleMs,
-      endsAt: Math.min(this.deadlineAt, startedAt + totalMs),
-      choices: this.#chat.choices,
-      tellsUsage: adapter.capabilities.streamOptions,
+  async #send(target: Target, deadlineMs: number, abort: AbortController): Promise<Given> {
+    const walk = this.#walk;
+    const { adapter } = target;
+    const startedAt = performance.now();
+    const chat = this.#readable(target);
+    const native = !this.#changed && chat === this.#chat && adapter.natives.includes(walk.surface.operation);
+    const operation = native ? walk.surface.operation : "chat";
+    const body = native ? adopted(walk, target) : adapter.write(withLimit(chat, target), target.model);
+    const asked = { target, operation, body, stream: chat.stream, headers: native ? passedOn(walk) : {}, deadlineMs };
+    if (this.client.aborted) abort.abort();
+    else this.client.addEventListener("abort", () => abort.abort(), { once: true });
+    const sent = (): void => {
+      this.#sent++;
+      walk.attempts++;
     };
-    const stream = new Incoming(answer.body, reader, gate, () => stop.abort());
+    const answer = await call(walk.gateway, { ...asked, signal: abort.signal }, sent, () => this.#sent < this.#most);
+    const base: Base = { target, native, operation, firstMs: 0 };
+    if (!(answer instanceof Response)) {
+      abort.abort();
+      if (answer.kind === "timeout" && chat.stream) tokenLate(target.key, deadlineMs);
+      return refused(base, native ? answer : { ...answer, native: undefined });
+    }
+    const given = await (chat.stream
+      ? this.#begin(base, answer, deadlineMs, startedAt, abort)
+      : this.#whole(base, answer, startedAt, abort));
+    if (given.failure !== undefined) abort.abort();
+    return given;
+  }
+
+  /** A stream up to its first word. */
+  async #begin(
+    base: Base,
+    answer: Response,
+    firstTokenMs: number,
+    startedAt: number,
+    abort: AbortController,
+  ): Promise<Given> {
+    const { target, operation } = base;
+    if (answer.body === null) return refused(base, failureOf("invalid_answer"));
+    const sentMs = performance.now() - startedAt;
+    const gate = {
+      startedAt: Date.now() - sentMs,
+      firstTokenMs,
+      idleMs: this.#terms.idleMs,
+      endsAt: this.deadlineAt,
+      choices: this.#chat.choices,
+      tellsUsage: target.adapter.capabilities.streamOptions,
+    };
+    const stream = new Incoming(answer.body, target.adapter.reader(operation), gate, () => abort.abort());
     const failure = await stream.begin();
+    const firstMs = performance.now() - startedAt;
     if (failure?.kind === "timeout") tokenLate(target.key, firstTokenMs);
-    if (failure !== undefined) return refused(target, failure);
-    tokenCame(target.key, Date.now() - startedAt);
-    return { ...given(target, native, answer), stream };
+    if (failure !== undefined) return refused({ ...base, firstMs }, failure);
+    tokenCame(target.key, firstMs);
+    return { ...good({ ...base, firstMs }, answer), stream };
   }
 
-  async #whole(target: Target, answer: Response, native: boolean, stop: AbortController): Promise<Given> {
-    const { adapter } = target.provider;
-    const text = await this.#text(target, answer, stop);
-    if (text === undefined) return refused(target, failureOf(stop.signal.aborted ? "timeout" : "cut"));
+  async #whole(base: Base, answer: Response, startedAt: number, abort: AbortController): Promise<Given> {
+    const { adapter, provider } = base.target;
+    const idleMs = Math.min(
+      Math.max(this.#terms.idleMs, provider.service.timeouts.idleMs),
+      Math.max(0, this.deadlineAt - Date.now()),
+    );
+    const text = await readText(answer, idleMs, abort);
+    const timed = { ...base, firstMs: performance.now() - startedAt };
+    if (text === undefined) return refused(timed, failureOf(abort.signal.aborted ? "timeout" : "cut"));
     const json = parseObject(text);
-    if (json === undefined) return refused(target, failureOf("invalid_answer"));
-    const read = adapter.read(native ? adapter.operation(this.#walk.surface.operation) : "chat", json);
-    if (read !== undefined) return { ...given(target, native, answer), text, answer: read };
+    if (json === undefined) return refused(timed, failureOf("invalid_answer"));
+    const read = adapter.read(base.operation, json);
+    if (read !== undefined) return { ...good(timed, answer), text, answer: read };
     // An error in an answer that calls itself good.
-    return refused(target, "error" in json ? adapter.failure(500, text, -1) : failureOf("invalid_answer"));
+    return refused(timed, "error" in json ? adapter.failure(500, text, -1) : failureOf("invalid_answer"));
   }
 
-  async #refusal(target: Target, answer: Response, native: boolean, stop: AbortController): Promise<Given> {
-    const { headers, status } = answer;
-    const retryAfterMs = parseRetryAfter(headers.get("retry-after"), headers.get("retry-after-ms"), Date.now());
-    const text = ((await this.#text(target, answer, stop)) ?? "").slice(0, 65_536);
-    const failure = target.provider.adapter.failure(status, text, retryAfterMs);
-    return refused(target, native ? { ...failure, native: { status, text } } : failure, headers);
-  }
-
-  /** All of a body; undefined for one that was cut, or that stalled, which aborts it. */
-  async #text({ provider: { options } }: Target, answer: Response, stop: AbortController): Promise<string | undefined> {
-    const idleMs = Math.min(this.#terms.idleMs, options.timeouts === false ? Infinity : options.timeouts.idleMs);
-    return readText(answer, Math.min(idleMs, Math.max(0, this.deadlineAt - Date.now())), stop);
+  /** What this target can read of the conversation: seals of another provider are taken off. */
+  #readable(target: Target): ChatRequest {
+    const { conversation, gateway, arrivedAt } = this.#walk;
+    const bound = conversation === 0 ? undefined : stateOf(gateway).bound(conversation, arrivedAt, 86_400);
+    const before = bound ?? this.#targets[0]!.key;
+    const same = before.slice(0, before.indexOf("/")) === target.provider.name;
+    return same ? this.#chat : withoutOpaque(this.#chat);
   }
 }
 
-interface StreamTerms {
-  readonly firstTokenMs: number;
-  readonly idleMs: number;
-  readonly totalMs: number;
+/** The client's own words, for the target's name of the model; told its usage unasked, where it must be asked for. */
+function adopted({ body, chat, surface }: AiWalk, { adapter, model }: Target): JsonObject {
+  const adopted = adapter.adopt(body, model);
+  const asks = surface.operation === "chat" || surface.operation === "completions";
+  if (!asks || chat?.stream !== true || chat.wantsUsage || !adapter.capabilities.streamOptions) return adopted;
+  const options = typeof body.stream_options === "object" ? body.stream_options : {};
+  return { ...adopted, stream_options: { ...options, include_usage: true } };
 }
 
-/** For a model that no policy names; as the schema's defaults. */
-const USUAL: StreamTerms = { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 600_000 };
+/** Some must be told a limit: the model's own, where the client names none. */
+const withLimit = (chat: ChatRequest, { maxOutputTokens }: Target): ChatRequest =>
+  chat.maxTokens === undefined && maxOutputTokens !== undefined ? { ...chat, maxTokens: maxOutputTokens } : chat;
 
-const tellsWhenAsked = ({ dialect }: ChatRequest): boolean => dialect === "chat" || dialect === "completions";
+/** Fields by which a client asks for more than its body says. */
+const PASSED = ["anthropic-beta", "anthropic-version", "openai-beta"] as const;
 
-const given = (target: Target, native: boolean, { headers, body }: Response): Given => ({
-  target,
-  native,
+function passedOn({ request }: AiWalk): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const name of PASSED) {
+    const value = request.headers.get(name);
+    if (value !== null) passed[name] = value;
+  }
+  return passed;
+}
+
+type Base = Pick<Given, "target" | "native" | "operation" | "firstMs">;
+
+const good = (base: Base, { headers, body }: Response): Given => ({
+  ...base,
   status: 200,
   headers,
   body,
@@ -279,17 +313,9 @@ const given = (target: Target, native: boolean, { headers, body }: Response): Gi
 });
 
 /** A failure with the status that breakers and the attempt machine understand. */
-function refused(target: Target, failure: Failure, headers = new Headers()): Given {
+function refused(base: Base, failure: Failure): Given {
   const status = failure.kind === "rate_limited" ? 429 : isIll(failure.kind) ? 503 : 400;
-  return {
-    target,
-    native: false,
-    status,
-    headers,
-    body: null,
-    failure,
-    stream: undefined,
-    text: "",
-    answer: undefined,
-  };
+  const { retryAfterMs } = failure;
+  const headers = new Headers(retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) });
+  return { ...base, status, headers, body: null, failure, stream: undefined, text: "", answer: undefined };
 }

@@ -1,20 +1,25 @@
-// What a policy says about AI, as the door reads it: adapters made, names resolved to targets. Made once per generation and
-// isolate, at the first AI request; a policy that is gone takes it along.
-import { addressOf } from "../core/providers/options.ts";
-import { ADAPTERS } from "../core/providers/adapters.ts";
+// What a policy says about AI, as the door reads it: adapters made, names resolved to targets, prices and windows looked up.
+// Made once per generation and isolate, at the first AI request; a policy that is gone takes it along.
+import { adapterFor } from "../core/providers/adapters.ts";
 import type { Adapter } from "../core/providers/adapter.ts";
+import { catalogued, completePrice, type Price } from "../core/providers/prices.ts";
 import type { CompiledPolicy, CompiledService } from "../core/policy/compiled.ts";
 import type { Policy } from "../core/policy/schema.ts";
+import type { Secret } from "../core/protocol/fields.ts";
 
-type ProviderOptions = Policy["providers"][string];
+export type ProviderOptions = Policy["providers"][string];
 export type ModelOptions = Policy["models"][string];
 
 export interface Provider {
   readonly name: string;
   readonly adapter: Adapter;
   readonly options: ProviderOptions;
+  /** Credentials, to be taken in turn. */
+  readonly keys: readonly Secret[];
   /** Its breaker, limit and load: in the fleet under this service. */
   readonly service: CompiledService;
+  /** Targets at it that were named so far. */
+  readonly targets: Map<string, Target>;
 }
 
 /** A model at a provider. */
@@ -23,6 +28,16 @@ export interface Target {
   readonly key: string;
   readonly provider: Provider;
   readonly model: string;
+  /** With what the policy says this model can do. */
+  readonly adapter: Adapter;
+  /** 0 when nobody knows. */
+  readonly contextWindow: number;
+  readonly maxOutputTokens: number | undefined;
+  readonly price: Price | undefined;
+}
+
+export interface Choosable {
+  readonly target: Target;
   readonly weight: number;
   readonly priority: number;
 }
@@ -30,7 +45,7 @@ export interface Target {
 /** A name clients ask for; `options` undefined for `provider/model`. */
 export interface Model {
   readonly name: string;
-  readonly targets: readonly Target[];
+  readonly targets: readonly Choosable[];
   readonly options: ModelOptions | undefined;
 }
 
@@ -56,44 +71,87 @@ export function aiOf(policy: CompiledPolicy): AiPolicy | undefined {
 function compileAi(policy: CompiledPolicy): AiPolicy {
   const providers = new Map<string, Provider>();
   for (const [name, options] of Object.entries(policy.policy.providers)) {
-    const adapter = ADAPTERS.get(options.adapter);
+    const adapter = adapterFor(options);
     const service = policy.services.get(`ai:${name}`);
-    if (adapter === undefined || service === undefined || addressOf(options) === undefined) continue;
-    providers.set(name, { name, adapter, options, service });
+    // Switched off, or without an address: nobody can be asked there.
+    if (adapter === undefined || service === undefined) continue;
+    const keys = [...(options.key === undefined ? [] : [options.key]), ...options.keys];
+    providers.set(name, { name, adapter, options, keys, service, targets: new Map() });
   }
   const models = new Map<string, Model>();
   for (const [name, options] of Object.entries(policy.policy.models)) {
     const targets = options.targets.flatMap((written) => {
-      const { target, weight, priority } =
-        typeof written === "string" ? { target: written, weight: 1, priority: 1 } : written;
-      return targetNamed(providers, target, weight, priority) ?? [];
+      const {
+        target: key,
+        weight,
+        priority,
+      } = typeof written === "string" ? { target: written, weight: 1, priority: 1 } : written;
+      const target = targetNamed(providers, key, options.contextWindow);
+      return target === undefined ? [] : [{ target, weight, priority }];
     });
     models.set(name, { name, targets, options });
   }
   return { options: policy.policy.ai, providers, models };
 }
 
+/** Clients name models: what is kept of names that the policy does not list is bounded. */
+const MOST_TARGETS = 1_000;
+
+/** A model at one provider, whoever named it. */
+export function targetAt(provider: Provider, model: string): Target {
+  return makeTarget(provider, `${provider.name}/${model}`, model, undefined);
+}
+
 function targetNamed(
   providers: ReadonlyMap<string, Provider>,
   key: string,
-  weight = 1,
-  priority = 1,
+  contextWindow?: number,
 ): Target | undefined {
   const slash = key.indexOf("/");
-  const provider = providers.get(key.slice(0, slash));
-  return provider === undefined ? undefined : { key, provider, model: key.slice(slash + 1), weight, priority };
+  const provider = slash < 0 ? undefined : providers.get(key.slice(0, slash));
+  const model = key.slice(slash + 1);
+  if (provider === undefined || model === "" || model.length > 200) return undefined;
+  const known = provider.targets.get(model);
+  if (known !== undefined && contextWindow === undefined) return known;
+  const target = makeTarget(provider, key, model, contextWindow);
+  if (provider.targets.size < MOST_TARGETS) provider.targets.set(model, target);
+  return target;
 }
 
-/** An alias of the policy, or `provider/model` where the policy allows it. */
+function makeTarget(provider: Provider, key: string, model: string, contextWindow: number | undefined): Target {
+  const { options } = provider;
+  const listed = options.models?.find((one) => (typeof one === "string" ? one : one.id) === model);
+  const said = typeof listed === "object" ? listed : undefined;
+  const facts = catalogued(options.adapter, model);
+  const adapter =
+    said?.capabilities === undefined
+      ? provider.adapter
+      : (adapterFor({ ...options, capabilities: { ...options.capabilities, ...said.capabilities } }) ??
+        provider.adapter);
+  return {
+    key,
+    provider,
+    model,
+    adapter,
+    contextWindow: contextWindow ?? said?.contextWindow ?? facts?.contextWindow ?? 0,
+    maxOutputTokens: said?.maxOutputTokens,
+    price: said?.price === undefined ? facts?.price : completePrice(said.price, facts?.price),
+  };
+}
+
+/** An alias of the policy, or `provider/model` where the policy allows it, or a model that one provider lists. */
 export function modelNamed(ai: AiPolicy, name: string): Model | undefined {
   const alias = ai.models.get(name);
   if (alias !== undefined) return alias;
   if (!ai.options.allowProviderModels) return undefined;
-  const target = targetNamed(ai.providers, name);
-  if (target !== undefined) return { name, targets: [target], options: undefined };
-  const listed = [...ai.providers.values()].find(({ options }) =>
-    options.models?.some((one) => (typeof one === "string" ? one : one.id) === name),
-  );
-  const found = listed === undefined ? undefined : targetNamed(ai.providers, `${listed.name}/${name}`);
-  return found === undefined ? undefined : { name, targets: [found], options: undefined };
+  const target = targetNamed(ai.providers, name) ?? listedTarget(ai, name);
+  return target === undefined ? undefined : { name, targets: [{ target, weight: 1, priority: 1 }], options: undefined };
+}
+
+function listedTarget(ai: AiPolicy, name: string): Target | undefined {
+  for (const provider of ai.providers.values()) {
+    const lists = provider.options.models?.some((one) => (typeof one === "string" ? one : one.id) === name);
+    if (lists === true) return targetNamed(ai.providers, `${provider.name}/${name}`);
+  }
+  return undefined;
 }

@@ -1,27 +1,57 @@
 // The AI door, /v1/*: it exists only where the policy names models or providers; else those paths are traffic like any other.
-// The walk: surface, select, ask, stream, settle. Every answer of the gateway's own has the form of the surface it was asked by.
-import { estimateTokenCount } from "tokenx";
-import { textOf, type ChatRequest } from "../core/providers/chat.ts";
-import { statusOf, type Failure } from "../core/providers/failures.ts";
+// Whatever goes wrong is answered in the form of the surface that was asked.
+import { hasLooped } from "../core/http/forwarding.ts";
+import { contentLength } from "../core/http/limits.ts";
 import { failureOf } from "../core/providers/classify.ts";
+import type { JsonObject } from "../core/providers/chat.ts";
+import type { Failure } from "../core/providers/failures.ts";
+import { isDeeperThan } from "../core/protocol/json.ts";
 import { parseObject } from "../core/providers/fields.ts";
-import type { Surface, Told } from "../core/providers/surface.ts";
+import type { Surface } from "../core/providers/surface.ts";
 import { chatSurface } from "../core/providers/surfaces/chat.ts";
-import { retryAfterSeconds } from "../core/http/retry-after.ts";
+import { completionsSurface } from "../core/providers/surfaces/completions.ts";
+import { countSurface, messagesSurface } from "../core/providers/surfaces/messages.ts";
+import { responsesSurface } from "../core/providers/surfaces/responses.ts";
+import { ok, refuse as wrong, type Result } from "../core/result/result.ts";
+import { holdBody } from "../platform/bodies.ts";
 import type { Gateway } from "../platform/gateway.ts";
-import { ask, type Asked, type Given } from "./ask.ts";
-import { aiOf, modelNamed } from "./compiled.ts";
-import { askElsewhere } from "./recover.ts";
-import { deliver } from "./stream.ts";
-import type { Incoming } from "./incoming.ts";
+import { refuse } from "./answer.ts";
+import { answerChat } from "./chat.ts";
+import { aiOf } from "./compiled.ts";
+import { answerCount } from "./count.ts";
+import { answerEmbeddings } from "./embeddings.ts";
+import { answerModel, answerModels } from "./models.ts";
+import { capture } from "./settle.ts";
 import { AiWalk } from "./walk.ts";
 
 const AI = "/v1/";
+const MODEL = "/v1/models/";
+const MOST_DEPTH = 100;
 
 /** Whether a URL leads to where the AI door would be. */
 export const isAi = (url: string): boolean => url.startsWith(AI, url.indexOf("/", 8));
 
-const SURFACES: Readonly<Record<string, Surface>> = { "/v1/chat/completions": chatSurface };
+type Answering = (walk: AiWalk) => Response | Promise<Response>;
+
+interface Endpoint {
+  readonly method: "GET" | "POST";
+  readonly surface: Surface;
+  readonly answer: Answering;
+}
+
+const embeddingsSurface: Surface = { ...chatSurface, operation: "embeddings" };
+const modelsSurface: Surface = { ...chatSurface, operation: "models" };
+
+const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
+  "/v1/chat/completions": { method: "POST", surface: chatSurface, answer: answerChat },
+  "/v1/completions": { method: "POST", surface: completionsSurface, answer: answerChat },
+  "/v1/responses": { method: "POST", surface: responsesSurface, answer: answerChat },
+  "/v1/messages": { method: "POST", surface: messagesSurface, answer: answerChat },
+  "/v1/messages/count_tokens": { method: "POST", surface: countSurface, answer: answerCount },
+  "/v1/embeddings": { method: "POST", surface: embeddingsSurface, answer: answerEmbeddings },
+  "/v1/models": { method: "GET", surface: modelsSurface, answer: answerModels },
+};
+const ONE_MODEL: Endpoint = { method: "GET", surface: modelsSurface, answer: answerModel };
 
 /** `otherwise`: what answers when there is no AI door. */
 export async function answerAi(
@@ -35,102 +65,60 @@ export async function answerAi(
     isolate.ready(Date.now()) ?? (await isolate.refresh(ctx, request.cf as IncomingRequestCfProperties | undefined));
   const ai = policy === undefined ? undefined : aiOf(policy);
   if (policy === undefined || ai === undefined) return otherwise();
-  const surface = SURFACES[new URL(request.url).pathname];
-  const walk = new AiWalk(request, ctx, gateway, policy, ai, surface ?? chatSurface);
-  if (surface === undefined) return refuse(walk, failureOf("not_found"));
-  if (request.method !== "POST") return refuse(walk, failureOf("method_not_allowed"));
-  const body = parseObject(await request.text());
-  if (body === undefined) return refuse(walk, failureOf("bad_request"));
-  walk.body = body;
-  const read = surface.read(body);
-  if (!read.ok) return refuse(walk, read.error);
-  walk.chat = read.value;
-  const model = modelNamed(ai, read.value.model);
-  if (model === undefined) return refuse(walk, failureOf("model_not_found"));
-  walk.model = model;
-  walk.targets = model.targets;
-  const asked = await ask(walk, read.value, walk.targets, false);
-  return asked.given === undefined || asked.failure !== undefined
-    ? refuse(walk, asked.failure ?? failureOf("internal"))
-    : give(walk, asked, asked.given);
-}
-
-function give(walk: AiWalk, { attempt }: Asked, given: Given): Response {
-  const { surface, chat } = walk;
-  walk.target = given.target;
-  const told: Told = {
-    id: `sluice-${walk.correlationId}`,
-    created: Math.floor(walk.arrivedAt / 1000),
-    model: given.target.model,
-  };
-  if (given.stream !== undefined) return streamed(walk, attempt, given, given.stream, told);
-  attempt?.end();
-  walk.usage = given.answer!.usage;
-  const text = given.native ? given.text : JSON.stringify(surface.write(given.answer!, chat!, told));
-  return dress(walk, new Response(text, { headers: { "content-type": "application/json" } }));
-}
-
-function streamed(walk: AiWalk, first: Asked["attempt"], { native }: Given, incoming: Incoming, told: Told): Response {
-  const chat = walk.chat!;
-  let attempt = first;
-  const { readable, done } = deliver(incoming, {
-    chat,
-    dialect: walk.surface.dialect,
-    writer: walk.surface.writer(chat, told),
-    native,
-    promptTokens: () => promptEstimate(chat),
-    client: walk.request.signal,
-    recover:
-      walk.model?.options?.stream.recovery === "continue"
-        ? (text, failure) =>
-            askElsewhere(walk, text, failure, (asked) => {
-              attempt?.end();
-              ({ attempt } = asked);
-              walk.target = asked.given!.target;
-            })
-        : undefined,
-    over({ usage, failure }) {
-      walk.usage = usage;
-      walk.failure = failure;
-      attempt?.end();
-    },
-  });
-  walk.ctx.waitUntil(done);
-  return dress(walk, new Response(readable, { headers: STREAM_HEADERS }));
-}
-
-const STREAM_HEADERS = {
-  "content-type": "text/event-stream; charset=utf-8",
-  "cache-control": "no-cache",
-  "x-accel-buffering": "no",
-};
-
-const promptEstimate = ({ messages }: ChatRequest): number =>
-  messages.reduce((sum, { parts }) => sum + estimateTokenCount(textOf(parts)) + 4, 0);
-
-function refuse(walk: AiWalk, failure: Failure): Response {
-  walk.failure = failure;
-  const headers = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
-  if (failure.retryAfterMs !== undefined) headers.set("retry-after", String(retryAfterSeconds(failure.retryAfterMs)));
-  const { native } = failure;
-  if (native !== undefined && statusOf(failure.kind) < 500) {
-    return dress(walk, new Response(native.text, { status: native.status, headers }));
+  const { pathname } = new URL(request.url);
+  const endpoint = Object.hasOwn(ENDPOINTS, pathname)
+    ? ENDPOINTS[pathname]
+    : pathname.startsWith(MODEL)
+      ? ONE_MODEL
+      : undefined;
+  // Anthropic's clients say so with every request; where a path serves both, they are answered in their own form.
+  const speaksMessages = pathname.startsWith("/v1/messages") || request.headers.has("anthropic-version");
+  const surface = endpoint?.surface ?? (speaksMessages ? messagesSurface : chatSurface);
+  const walk = new AiWalk(request, ctx, gateway, policy, ai, surface);
+  isolate.metrics.inFlight++;
+  let answer: Response;
+  try {
+    answer = await answered(walk, endpoint);
+  } catch (error) {
+    // A bug of ours: its text is for the log, never for the client.
+    console.error(`${walk.correlationId}:`, error);
+    answer = refuse(walk, failureOf("internal"));
   }
-  const body = JSON.stringify(walk.surface.envelope(failure));
-  return dress(walk, new Response(body, { status: statusOf(failure.kind), headers }));
-}
-
-function dress(walk: AiWalk, answer: Response): Response {
-  const { headers } = answer;
-  headers.set("x-correlation-id", walk.correlationId);
-  headers.set("traceparent", walk.traceparent);
-  if (!(walk.policy.policy.expose ?? walk.gateway.isLocal)) return answer;
-  headers.set("x-sluice-generation", String(walk.policy.generation));
-  if (walk.attempts > 0) headers.set("x-sluice-attempts", String(walk.attempts));
-  if (walk.target !== undefined) {
-    headers.set("x-sluice-provider", walk.target.provider.name);
-    headers.set("x-sluice-model", walk.target.model);
-    headers.set("x-sluice-fallback-index", String(walk.targets.indexOf(walk.target)));
-  }
+  capture(walk, answer.status);
   return answer;
 }
+
+async function answered(walk: AiWalk, endpoint: Endpoint | undefined): Promise<Response> {
+  const { request } = walk;
+  if (hasLooped(request.headers.get("cdn-loop") ?? undefined)) return refuse(walk, failureOf("bad_request"));
+  if (endpoint === undefined) return refuse(walk, failureOf("not_found"));
+  if (request.method !== endpoint.method) {
+    const answer = refuse(walk, failureOf("method_not_allowed"));
+    answer.headers.set("allow", endpoint.method);
+    return answer;
+  }
+  if (walk.ai.options.auth === "required") return refuse(walk, failureOf("unavailable", 2_000));
+  if (endpoint.method === "POST") {
+    const body = await readBody(walk);
+    if (!body.ok) return refuse(walk, body.error);
+    walk.body = body.value;
+  }
+  return endpoint.answer(walk);
+}
+
+async function readBody({ request, ai }: AiWalk): Promise<Result<JsonObject, Failure>> {
+  const { maxBodyBytes } = ai.options;
+  const length = contentLength(request.headers.get("content-length"));
+  if (length !== undefined && length > maxBodyBytes) return unread(failureOf("too_large"));
+  if (request.body === null) return unread(failureOf("bad_request"), "The body is empty.");
+  const held = await holdBody(request.body, maxBodyBytes);
+  if (!held.whole) return unread(failureOf("too_large"));
+  const text = new TextDecoder().decode(held.bytes);
+  if (isDeeperThan(text, MOST_DEPTH))
+    return unread(failureOf("bad_request"), `The body is nested more than ${MOST_DEPTH} deep.`);
+  const body = parseObject(text);
+  return body === undefined ? unread(failureOf("bad_request"), "The body is not a JSON object.") : ok(body);
+}
+
+const unread = (failure: Failure, message = failure.message): Result<JsonObject, Failure> =>
+  wrong({ ...failure, message });

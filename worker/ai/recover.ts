@@ -7,6 +7,8 @@ import type { Target } from "./compiled.ts";
 import type { Rest } from "./stream.ts";
 import type { AiWalk } from "./walk.ts";
 
+type Answering = Extract<Asked, { failure: undefined }>;
+
 /** Targets asked for the rest at most. */
 const MOST_ASKED = 3;
 
@@ -15,22 +17,22 @@ export async function askElsewhere(
   walk: AiWalk,
   text: string,
   failure: Failure,
-  took: (asked: Asked) => void,
+  took: (asked: Answering) => void,
 ): Promise<Rest | undefined> {
   const chat = walk.chat!;
   if ((tokensLeft(chat, text) ?? 1) <= 0) return undefined;
   for (const target of successors(walk, failure).slice(0, MOST_ASKED)) {
-    const modes = target.provider.adapter.capabilities.prefill ? (["prefill", "instruction"] as const) : INSTRUCTION;
+    const modes = target.adapter.capabilities.prefill ? (["prefill", "instruction"] as const) : INSTRUCTION;
     for (const mode of modes) {
       const asked = await ask(walk, askForRest(chat, text, mode), [target], true);
-      const incoming = asked.failure === undefined ? asked.given?.stream : undefined;
-      if (incoming !== undefined) {
+      if (asked.given !== undefined) {
+        const { stream } = asked.given;
+        if (stream === undefined) break;
         took(asked);
-        return { incoming, mode };
+        return { incoming: stream, mode };
       }
-      asked.attempt?.end();
       // Whatever a prefill is refused with, it is the client's own fault in the provider's eyes.
-      if (asked.failure?.kind !== "bad_request" && asked.failure?.kind !== "unsupported") break;
+      if (asked.failure.kind !== "bad_request" && asked.failure.kind !== "unsupported") break;
     }
   }
   return undefined;

@@ -141,11 +141,13 @@ class Outgoing {
         for (const delta of frame.deltas) this.#note(delta);
         if (!this.#isUnasked(frame)) pieces.push(frame.bytes);
       }
+      // The marker waits, what it tells does not.
+      for (const frame of frames.slice(last)) for (const delta of frame.deltas) this.#note(delta);
       for (const piece of coalesce(pieces)) await this.#writer.write(piece);
       return;
     }
     let text = "";
-    for (let index = 0; index < last; index++) for (const delta of frames[index]!.deltas) text += this.#rewrite(delta);
+    for (const { deltas } of frames) for (const delta of deltas) text += this.#rewrite(delta);
     await this.#write(text);
   }
 

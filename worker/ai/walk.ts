@@ -1,12 +1,23 @@
 // One AI request on its way: what the steps have found out so far, in one object of one shape. Lives as long as the request.
 import { correlationId } from "../core/http/correlation.ts";
+import { clientAddress } from "../core/http/forwarding.ts";
 import { continueTrace, isTraceparent, startTrace } from "../core/http/trace.ts";
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { ChatRequest, JsonObject, Usage } from "../core/providers/chat.ts";
 import type { Failure } from "../core/providers/failures.ts";
+import type { AiStrategy, Scored } from "../core/providers/select.ts";
 import type { Surface } from "../core/providers/surface.ts";
+import type { Place } from "../core/routing/regions.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import type { AiPolicy, Model, Target } from "./compiled.ts";
+
+/** A target as it was looked at. */
+export interface Considered {
+  readonly target: Target;
+  readonly scored: Scored | undefined;
+  /** Why it was not to be asked; "" when it was. */
+  readonly unfit: string;
+}
 
 export class AiWalk {
   readonly request: Request;
@@ -19,24 +30,47 @@ export class AiWalk {
   readonly startedAt = performance.now();
   readonly correlationId: string;
   readonly traceparent: string;
+  /** As the edge vouches for it. */
+  readonly address: string;
+
+  // Set by admit.
+  tenant = "";
 
   // Set by the surface.
   surface: Surface;
   body: JsonObject = {};
   chat: ChatRequest | undefined = undefined;
+  /** Estimated, before any target's own way of counting. */
+  promptTokens = 0;
+
+  // What the request says of its own handling, where the policy lets it.
+  fallbacks: readonly string[] = [];
+  strategy: AiStrategy | undefined = undefined;
+  mostAttempts = 3;
+  /** Of the whole call; Infinity where the model's own deadline holds. */
+  timeoutMs = Infinity;
 
   // Set by select.
   model: Model | undefined = undefined;
   /** In the order they are to be asked. */
   targets: readonly Target[] = [];
+  considered: readonly Considered[] = [];
+  chosenBy = "";
+  /** The conversation seems too long for every target. */
+  overflows = false;
+  /** Hash of how it began; 0 where nothing is bound. */
+  conversation = 0;
 
-  // Set by ask and stream.
+  // Set by ask, stream and settle.
+  /** Requests sent to providers, other credentials included. */
   attempts = 0;
   target: Target | undefined = undefined;
-  /** Position of `target` in `targets`. */
-  fallbackIndex = 0;
+  /** An attempt that lost against its deadline ends with this request, which must not be held open. */
+  abandoned = false;
   upstreamMs = 0;
   usage: Usage | undefined = undefined;
+  /** Dollars; undefined where no price is known. */
+  cost: number | undefined = undefined;
   failure: Failure | undefined = undefined;
 
   constructor(
@@ -58,5 +92,18 @@ export class AiWalk {
     const trace = headers.get("traceparent");
     this.traceparent =
       trace !== null && isTraceparent(trace) ? continueTrace(trace, Math.random) : startTrace(Math.random, true);
+    this.address = clientAddress(headers.get("cf-connecting-ip") ?? undefined) || gateway.nearAddress;
+  }
+
+  /** Where the edge says the client is. */
+  get place(): Place | undefined {
+    const { latitude, longitude } = (this.request.cf ?? {}) as IncomingRequestCfProperties;
+    const place = { latitude: Number(latitude ?? Number.NaN), longitude: Number(longitude ?? Number.NaN) };
+    return Number.isFinite(place.latitude) && Number.isFinite(place.longitude) ? place : undefined;
+  }
+
+  /** Position of who answered among those that were to be asked. */
+  get fallbackIndex(): number {
+    return this.target === undefined ? 0 : Math.max(0, this.targets.indexOf(this.target));
   }
 }

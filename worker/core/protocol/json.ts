@@ -85,7 +85,7 @@ function afterString(text: string, at: number): number {
 }
 
 /** Works on any text, JSON or not. */
-function isDeeperThan(text: string, maxDepth: number): boolean {
+export function isDeeperThan(text: string, maxDepth: number): boolean {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);

@@ -28,6 +28,8 @@ export interface Capabilities {
   readonly logprobs: boolean;
   /** Several answers at once. */
   readonly choices: boolean;
+  /** Images by their address, not their bytes alone. */
+  readonly imageUrls: boolean;
 }
 
 /** How answers of one dialect are read. */
@@ -79,7 +81,7 @@ export interface Declaration {
   readonly framing: Framing;
   readonly endMarker: string;
   /** Paths behind the base URL: `{model}` stands for the model's name. What is absent it does not offer. */
-  readonly paths: Readonly<Partial<Record<Operation, string>>>;
+  readonly paths: Readonly<Partial<Record<Operation, string | undefined>>>;
   /** The path of a streamed chat, where it is another one. */
   readonly streamPath?: string | undefined;
   /** What it takes in a client's own words. */
@@ -96,8 +98,6 @@ export interface Declaration {
 }
 
 export interface Adapter extends Declaration {
-  /** What it is asked when a client asks for `wanted`: the same when native, else its own way to chat. */
-  operation(wanted: Operation): Operation;
   /** Path behind the base URL, query included; undefined for what it does not offer. */
   path(operation: Operation, model: string, stream: boolean): string | undefined;
   /** The body of its own way to chat. */
@@ -107,5 +107,6 @@ export interface Adapter extends Declaration {
   read(operation: Operation, body: JsonObject): ChatAnswer | undefined;
   reader(operation: Operation): StreamReader;
   /** What an answer that is no success says. `text` is its beginning. */
-  failure(status: number, text: string, retryAfterMs: number): Failure;
+  /** `errorType`: a header's word for it (AWS). */
+  failure(status: number, text: string, retryAfterMs: number, errorType?: string): Failure;
 }

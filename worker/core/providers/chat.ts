@@ -68,6 +68,8 @@ export interface ChatRequest {
   readonly model: string;
   readonly messages: readonly Message[];
   readonly tools: readonly Tool[];
+  /** Tools that only a provider of the client's own dialect has; also whatever else ties a request to that dialect. */
+  readonly nativeTools?: readonly JsonObject[] | undefined;
   readonly toolChoice?: ToolChoice | undefined;
   readonly parallelCalls?: boolean | undefined;
   readonly format?: Format | undefined;
@@ -138,6 +140,18 @@ export function compact(fields: JsonObject): JsonObject {
 /** Text of a message, parts that are none left out. */
 export const textOf = (parts: readonly Part[]): string =>
   parts.map((part) => (part.kind === "text" || part.kind === "refusal" ? part.text : "")).join("");
+
+/** JSON text of a call's arguments as an object; models also write nothing at all for "no arguments". */
+export function argsOf(args: string): JsonObject {
+  if (args.trim() === "") return {};
+  try {
+    const value: unknown = JSON.parse(args);
+    return isObject(value) ? value : { value };
+  } catch {
+    // A model's mistake is handed on as text: whoever reads it sees what it wrote.
+    return { value: args };
+  }
+}
 
 /** For another provider than the one that wrote it: without signatures and encrypted thoughts, and thoughts themselves. */
 export function withoutOpaque(chat: ChatRequest): ChatRequest {

@@ -169,12 +169,15 @@ function kindOf({ status, words, message }: Said, declared: ErrorWords): Failure
     ([kind, sought]) => (mayBeSentence || kind === "quota") && sought.some((one) => text.includes(one)),
   );
   if (sentence !== undefined) return sentence[0];
-  // A general "invalid request" says less than the status where the two differ.
   const coded = CODES.find(([, sought]) => codes.some((code) => sought.includes(code)))?.[0];
-  if (coded !== undefined && !(coded === "bad_request" && status !== 200 && status !== 400)) {
-    if (!(coded === "model_not_found" && status === 400)) return coded;
-  }
-  return ofStatus(status);
+  return coded !== undefined && saysMore(coded, status) ? coded : ofStatus(status);
+}
+
+/** Whether a code says more than the status beside it. Within a stream there is no other status than 200. */
+function saysMore(kind: FailureKind, status: number): boolean {
+  if (kind === "bad_request") return status === 200 || status === 400;
+  if (kind === "server_error") return status < 500;
+  return kind !== "model_not_found" || status !== 400;
 }
 
 function ofStatus(status: number): FailureKind {

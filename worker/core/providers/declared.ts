@@ -1,9 +1,13 @@
 // From a declaration to an adapter: everything that providers do alike, done once.
 import type { Adapter, Capabilities, Declaration, Listener, Operation, Terms } from "./adapter.ts";
-import type { JsonObject } from "./chat.ts";
+import { objects, type JsonObject } from "./chat.ts";
 import { classify } from "./classify.ts";
 import { chatCodec } from "./dialects/chat-answer.ts";
-import { parseObject } from "./fields.ts";
+import { completionsListener } from "./dialects/completions.ts";
+import { messagesCodec } from "./dialects/messages-answer.ts";
+import { responsesListener } from "./dialects/responses-answer.ts";
+import { EventStreamReader } from "./eventstream.ts";
+import { parseList, parseObject } from "./fields.ts";
 import { BodyReader, LinesReader, SseReader, type EventDecoder, type Framing } from "./frames.ts";
 import type { StreamReader } from "./deltas.ts";
 
@@ -23,10 +27,16 @@ export const ABLE: Capabilities = {
   prefill: false,
   logprobs: true,
   choices: true,
+  imageUrls: true,
 };
 
 /** How a client's own words are listened to, where they pass. */
-const LISTENERS: Partial<Record<Operation, Listener>> = { chat: chatCodec };
+const LISTENERS: Partial<Record<Operation, Listener>> = {
+  chat: chatCodec,
+  completions: completionsListener,
+  responses: responsesListener,
+  messages: messagesCodec,
+};
 
 export function adapterOf(declaration: Declaration): Adapter {
   const { codec, paths, rename, renameWritten, drop, modelInPath } = declaration;
@@ -36,7 +46,6 @@ export function adapterOf(declaration: Declaration): Adapter {
     (natives.has(operation) ? LISTENERS[operation] : undefined) ?? codec;
   return {
     ...declaration,
-    operation: (wanted) => (natives.has(wanted) ? wanted : "chat"),
     path(operation, model, stream) {
       const path = stream && operation === "chat" ? (declaration.streamPath ?? paths.chat) : paths[operation];
       return path?.replaceAll("{model}", encodeURIComponent(model));
@@ -45,10 +54,12 @@ export function adapterOf(declaration: Declaration): Adapter {
     adopt: (body, model) => edit(modelInPath || body.model === model ? body : { ...body, model }, rename, drop),
     read: (operation, body) => listener(operation).read(body, terms),
     reader: (operation) => readerOf(declaration.framing, listener(operation).decoder(terms)),
-    failure(status, text, retryAfterMs) {
-      const body = parseObject(text);
-      if (body === undefined) return classify({ status, words: [], message: "", retryAfterMs }, declaration.errors);
-      return classify(codec.error(status, body, retryAfterMs), declaration.errors);
+    failure(status, text, retryAfterMs, errorType = "") {
+      // Some answer with a list of one.
+      const body = parseObject(text) ?? objects(parseList(text))[0];
+      const said = body === undefined ? undefined : codec.error(status, body, retryAfterMs);
+      const words = [...(said?.words ?? []), errorType.split(":", 1)[0] ?? ""];
+      return classify({ status, message: "", retryAfterMs, ...said, words }, declaration.errors);
     },
   };
 }
@@ -73,8 +84,9 @@ function readerOf(framing: Framing, decode: EventDecoder): StreamReader {
       return new SseReader(decode);
     case "ndjson":
       return new LinesReader(decode);
-    case "json":
     case "eventstream":
+      return new EventStreamReader(decode);
+    case "json":
       return new BodyReader(decode);
   }
 }

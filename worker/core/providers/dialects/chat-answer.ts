@@ -43,9 +43,9 @@ const FINISHES: Readonly<Record<string, Finish>> = {
   content_filter: "content_filter",
 };
 
-const finishOf = (written: unknown): Finish => FINISHES[stringOf(written)] ?? "stop";
+export const finishOf = (written: unknown): Finish => FINISHES[stringOf(written)] ?? "stop";
 
-function finishWord(finish: Finish): string {
+export function finishWord(finish: Finish): string {
   switch (finish) {
     case "stop":
     case "stop_sequence":
@@ -59,7 +59,7 @@ function finishWord(finish: Finish): string {
 }
 
 /** Cached tokens are a part of `prompt_tokens`; DeepSeek counts its hits elsewhere; the policy may say where others do. */
-function readUsage(body: JsonObject, { usage: declared }: Terms): Usage | undefined {
+export function readUsage(body: JsonObject, { usage: declared }: Terms): Usage | undefined {
   const said = isObject(body.usage) ? body.usage : objectOf(body.x_groq).usage;
   const at = (path: string | undefined): number | undefined =>
     path === undefined ? undefined : finiteOf(fieldAt(body, path));
@@ -79,7 +79,7 @@ function readUsage(body: JsonObject, { usage: declared }: Terms): Usage | undefi
   };
 }
 
-function writeUsage(usage: Usage): JsonObject {
+export function writeUsage(usage: Usage): JsonObject {
   const prompt = promptTokens(usage);
   return {
     prompt_tokens: prompt,

@@ -42,6 +42,7 @@ export function readChat(body: JsonObject): Result<ChatRequest, Failure> {
     return badField("n", "must be a whole number from 1 to 128");
   }
   const messages: Message[] = [];
+  const tools = objects(body.tools);
   for (const [index, message] of objects(body.messages).entries()) {
     const read = readMessage(message);
     if (read === undefined) return badField(`messages[${index}].role`, "must be a role");
@@ -50,7 +51,8 @@ export function readChat(body: JsonObject): Result<ChatRequest, Failure> {
   return ok({
     model: body.model,
     messages,
-    tools: objects(body.tools).flatMap(readTool),
+    tools: tools.flatMap(readTool),
+    nativeTools: tools.filter((tool) => tool.type !== "function"),
     toolChoice: readToolChoice(body.tool_choice),
     parallelCalls: typeof body.parallel_tool_calls === "boolean" ? body.parallel_tool_calls : undefined,
     format: readFormat(body.response_format),
@@ -68,13 +70,15 @@ export function readChat(body: JsonObject): Result<ChatRequest, Failure> {
     reasoning: typeof body.reasoning_effort === "string" ? { effort: body.reasoning_effort } : undefined,
     user: typeof body.user === "string" ? body.user : undefined,
     stream: body.stream === true,
-    wantsUsage: objectOf(body.stream_options).include_usage === true,
+    wantsUsage: wantsUsage(body),
     extra: KNOWN.others(body),
     dialect: "chat",
   });
 }
 
-const stopsOf = (stop: unknown): string[] =>
+export const wantsUsage = (body: JsonObject): boolean => objectOf(body.stream_options).include_usage === true;
+
+export const stopsOf = (stop: unknown): string[] =>
   typeof stop === "string" ? [stop] : Array.isArray(stop) ? stop.filter((each) => typeof each === "string") : [];
 
 function readMessage(message: JsonObject): Message | undefined {
@@ -235,7 +239,7 @@ export function writeChat(chat: ChatRequest, model: string, tellsUsage: boolean)
     ...(own ? chat.extra : {}),
     model,
     messages: chat.messages.flatMap(writeMessage),
-    tools: chat.tools.length > 0 ? chat.tools.map(writeTool) : undefined,
+    tools: toolsOf(chat),
     tool_choice:
       typeof chat.toolChoice === "object" ? { type: "function", function: chat.toolChoice } : chat.toolChoice,
     parallel_tool_calls: chat.parallelCalls,
@@ -256,6 +260,11 @@ export function writeChat(chat: ChatRequest, model: string, tellsUsage: boolean)
     stream: chat.stream ? true : undefined,
     stream_options: chat.stream && tellsUsage ? { include_usage: true } : undefined,
   });
+}
+
+function toolsOf({ tools, nativeTools = [], dialect }: ChatRequest): JsonObject[] | undefined {
+  const written = [...tools.map(writeTool), ...(dialect === "chat" ? nativeTools : [])];
+  return written.length > 0 ? written : undefined;
 }
 
 function writeMessage({ role, parts, name }: Message): JsonObject[] {

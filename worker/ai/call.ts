@@ -1,0 +1,164 @@
+// One call of a provider on the wire: address, credential, signature, fields, body. Whole answers are read here within their
+// deadline; what a stream brings is read by whoever opened it. Never rejects.
+import { parseRetryAfter } from "../core/http/retry-after.ts";
+import type { Operation } from "../core/providers/adapter.ts";
+import type { JsonObject } from "../core/providers/chat.ts";
+import { failureOf } from "../core/providers/classify.ts";
+import type { Failure } from "../core/providers/failures.ts";
+import { headersFor, secretOf } from "../platform/call-headers.ts";
+import type { Gateway } from "../platform/gateway.ts";
+import { signV4 } from "../platform/sigv4.ts";
+import { send } from "../platform/upstream.ts";
+import type { Provider, Target } from "./compiled.ts";
+import { stateOf, type Credential } from "./state.ts";
+
+export interface Call {
+  readonly target: Target;
+  readonly operation: Operation;
+  /** Undefined for a GET. */
+  readonly body: JsonObject | undefined;
+  readonly stream: boolean;
+  /** Further fields, lower case: those of the client that a native call passes on. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Error bodies are read up to this. */
+const MOST_ERROR_BYTES = 65_536;
+/** An error's body that does not come is not waited for: its status says enough. */
+const ERROR_BODY_MS = 2_000;
+
+/** The answer, when it is a good one, its body unread. */
+export async function call(
+  gateway: Gateway,
+  asked: Call,
+  sent: () => void,
+  mayTryAgain: () => boolean,
+): Promise<Response | Failure> {
+  const { provider } = asked.target;
+  const state = stateOf(gateway);
+  const endsAt = Date.now() + asked.deadlineMs;
+  for (;;) {
+    const credential = provider.keys.length === 0 ? undefined : state.credential(provider, gateway, Date.now());
+    if (provider.keys.length > 0 && credential === undefined) {
+      console.error(`provider ${provider.name}: none of its secrets is set`);
+      return failureOf("authentication");
+    }
+    sent();
+    const answer = await once(gateway, asked, credential, endsAt - Date.now());
+    if (answer instanceof Response) return answer;
+    const refused = answer.kind === "authentication" || answer.kind === "quota";
+    if (!refused || credential === undefined) return answer;
+    const others = state.rest(provider, credential, Date.now());
+    if (!others || !mayTryAgain()) return answer;
+  }
+}
+
+async function once(
+  gateway: Gateway,
+  { target, operation, body, stream, headers, signal }: Call,
+  credential: Credential | undefined,
+  deadlineMs: number,
+): Promise<Response | Failure> {
+  const { provider, adapter, model } = target;
+  const path = adapter.path(operation, model, stream);
+  const [instance] = provider.service.instances;
+  if (path === undefined || instance === undefined) return failureOf("unsupported");
+  const fields = fieldsOf(gateway, provider, headers, credential);
+  if (fields === undefined) return failureOf("authentication");
+  const bytes = body === undefined ? null : (new TextEncoder().encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>);
+  if (adapter.auth.kind === "sigv4") {
+    const credentials = awsCredentials(gateway, provider);
+    if (credentials === undefined) return failureOf("authentication");
+    const sentPath = instance.basePath + path;
+    await signV4(
+      fields,
+      body === undefined ? "GET" : "POST",
+      instance.authority,
+      sentPath,
+      bytes ?? new Uint8Array(0),
+      credentials,
+      Date.now(),
+    );
+  }
+  const sending = {
+    method: body === undefined ? "GET" : "POST",
+    headers: fields,
+    body: bytes,
+    carrier: undefined,
+    signal,
+    onEdge: gateway.onEdge,
+  };
+  const answer = await send(instance.origin + instance.basePath + path, sending, deadlineMs);
+  if (typeof answer === "string") return failureOf(answer === "invalid" ? "invalid_answer" : answer);
+  return answer.ok ? plain(answer) : failed(target, answer);
+}
+
+/** `send` keeps bodies as they were encoded. Nobody was asked to encode them; who does all the same is decoded here. */
+function plain(answer: Response): Response {
+  const encoding = answer.headers.get("content-encoding");
+  if (answer.body === null || (encoding !== "gzip" && encoding !== "deflate")) return answer;
+  const { status, headers } = answer;
+  const fields = new Headers(headers);
+  fields.delete("content-encoding");
+  return new Response(answer.body.pipeThrough(new DecompressionStream(encoding)), { status, headers: fields });
+}
+
+async function failed({ adapter }: Target, refusal: Response): Promise<Failure> {
+  const answer = plain(refusal);
+  const { headers, status, body } = answer;
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), headers.get("retry-after-ms"), Date.now());
+  const late = new Promise<string>((resolve) => void setTimeout(resolve, ERROR_BODY_MS, ""));
+  const text = await Promise.race([answer.text().catch(() => ""), late]);
+  if (text === "") void body?.cancel().catch(() => {});
+  const failure = adapter.failure(
+    status,
+    text.slice(0, MOST_ERROR_BYTES),
+    retryAfterMs,
+    headers.get("x-amzn-errortype") ?? "",
+  );
+  return { ...failure, native: { status, text } };
+}
+
+function fieldsOf(
+  gateway: Gateway,
+  { name, adapter, options }: Provider,
+  more: Readonly<Record<string, string>>,
+  credential: Credential | undefined,
+): Headers | undefined {
+  const own = headersFor(options.headers, gateway.env);
+  if (!own.ok) {
+    console.error(`provider ${name}: ${own.error}`);
+    return undefined;
+  }
+  const headers = new Headers({ "content-type": "application/json", ...adapter.headers, ...more });
+  for (const [field, value] of own.value) headers.set(field, value);
+  headers.set("cdn-loop", "sluice");
+  headers.set("accept-encoding", "identity");
+  if (credential !== undefined && adapter.auth.kind === "header") {
+    headers.set(adapter.auth.name, adapter.auth.prefix + credential.value);
+  }
+  return headers;
+}
+
+function awsCredentials(gateway: Gateway, { name, options }: Provider): Parameters<typeof signV4>[5] | undefined {
+  const { bedrock } = options;
+  if (bedrock === undefined) return undefined;
+  const accessKeyId = secretOf(bedrock.accessKeyId, gateway.env);
+  const secretAccessKey = secretOf(bedrock.secretAccessKey, gateway.env);
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    console.error(`provider ${name}: its secrets are not set`);
+    return undefined;
+  }
+  const sessionToken = bedrock.sessionToken === undefined ? undefined : secretOf(bedrock.sessionToken, gateway.env);
+  return { accessKeyId, secretAccessKey, sessionToken, region: bedrock.region };
+}
+
+/** A whole body within its time; `cut` when it broke off, `timeout` when it did not come. */
+export async function readWhole(answer: Response, deadlineMs: number): Promise<string | Failure> {
+  const late = new Promise<Failure>((resolve) => {
+    if (deadlineMs !== Infinity) setTimeout(resolve, Math.max(0, deadlineMs), failureOf("timeout"));
+  });
+  return Promise.race([answer.text().catch(() => failureOf("cut")), late]);
+}

@@ -1,0 +1,64 @@
+// What came of a call: usage and cost of the target that answered, what its history learns, and the counts of the gateway.
+// Behind the answer's back, once, whoever ended it.
+import type { ChatAnswer, Usage } from "../core/providers/chat.ts";
+import { calibrate, textTokens } from "../core/providers/estimate.ts";
+import { isIll } from "../core/providers/failures.ts";
+import { ORDINARY_HISTORY, recordOutcome, recordSpeed } from "../core/providers/history.ts";
+import { costOf } from "../core/providers/prices.ts";
+import { promptTokens, textOf } from "../core/providers/chat.ts";
+import type { Failure } from "../core/providers/failures.ts";
+import type { Target } from "./compiled.ts";
+import { stateOf } from "./state.ts";
+import type { AiWalk } from "./walk.ts";
+
+/** An attempt has ended, well or not. What was the client's own fault says nothing of the target. */
+export function recordAttempt(walk: AiWalk, target: Target, failure: Failure | undefined): void {
+  const known = stateOf(walk.gateway).history(target.key);
+  const options = walk.model?.options?.history ?? ORDINARY_HISTORY;
+  if (failure === undefined) recordOutcome(known, true, options);
+  else if (isIll(failure.kind) || failure.kind === "rate_limited") recordOutcome(known, false, options);
+}
+
+/** Who answered, and how soon. */
+interface Answered {
+  readonly target: Target;
+  readonly firstMs: number;
+}
+
+/** The answer is over. `ms`: from its first part to its end, 0 for a whole one. */
+export function settle(walk: AiWalk, given: Answered, usage: Usage, ms: number, isEstimated: boolean): void {
+  const { target } = given;
+  const state = stateOf(walk.gateway);
+  const known = state.history(target.key);
+  walk.target = target;
+  walk.usage = usage;
+  walk.cost = target.price === undefined ? undefined : costOf(usage, target.price);
+  const options = walk.model?.options?.history ?? ORDINARY_HISTORY;
+  if (ms > 0) recordSpeed(known, given.firstMs, usage.output, ms, options);
+  else recordSpeed(known, 0, usage.output, given.firstMs, options);
+  known.calls++;
+  known.dollars += walk.cost ?? 0;
+  if (!isEstimated) calibrate(state.calibration(target.key), walk.promptTokens, promptTokens(usage));
+  if (walk.conversation !== 0) state.bind(walk.conversation, target.key, Date.now());
+}
+
+/** A provider that tells no usage, or whose stream was left before its end, is charged by what was seen. */
+export const estimated = ({ promptTokens }: AiWalk, said: string): Usage => ({
+  uncached: Math.round(promptTokens),
+  cacheRead: 0,
+  cacheWrite: 0,
+  output: said === "" ? 0 : textTokens(said),
+  reasoning: 0,
+});
+
+export const saidBy = ({ choices }: ChatAnswer): string => choices.map(({ parts }) => textOf(parts)).join("");
+
+/** The request is over for the client, or at least its answer has begun: it is counted. */
+export function capture(walk: AiWalk, status: number): void {
+  const { metrics, reporter } = walk.gateway.isolate;
+  metrics.inFlight--;
+  const service = walk.target === undefined ? "" : walk.target.provider.service.name;
+  metrics.observe(`ai ${walk.surface.operation}`, service, status, performance.now() - walk.startedAt);
+  if (walk.failure !== undefined && walk.attempts === 0) metrics.refuse(`ai_${walk.failure.kind}`);
+  if (reporter.due(Date.now()) && (!walk.abandoned || reporter.isUrgent)) walk.ctx.waitUntil(reporter.send());
+}
