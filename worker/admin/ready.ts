@@ -26,7 +26,13 @@ export async function ready(c: Asked): Promise<Response> {
     policy: { generation: inForce?.generation ?? null, error: policies.error ?? null },
     news: { generation: news.epochs.policy, ageMs: news.asOf === 0 ? null : isolate.now() - news.asOf },
     pending: inForce === undefined ? [] : pendingSections(inForce.policy),
-    dependencies: { region: state(region.offPath), kv: state(policies.kv) },
+    dependencies: {
+      ...{ region: state(region.offPath), kv: state(policies.kv) },
+      // Wanted and not bound: records go nowhere, and nobody should have to find out by their absence.
+      ...(inForce?.policy.telemetry.analyticsEngine === true && c.env.ANALYTICS === undefined
+        ? { analyticsEngine: { state: "unbound" } }
+        : {}),
+    },
   };
   return c.json(body, inForce === undefined ? 503 : 200, inForce === undefined ? { "retry-after": "1" } : {});
 }

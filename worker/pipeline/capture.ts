@@ -1,13 +1,17 @@
-// Last step: what happened is counted, and once a second told to the region, behind the answer's back.
+// Last step: what happened is counted, recorded where the policy wants records, and once a second told to the region, behind the
+// answer's back.
+import type { CacheWord } from "../platform/metrics.ts";
+import { recordOf } from "./record.ts";
 import type { Walk } from "./walk.ts";
 
 export function capture(walk: Walk, status: number): void {
-  const { metrics, reporter } = walk.gateway.isolate;
+  const { isolate, recorder } = walk.gateway;
+  const { metrics, reporter } = isolate;
   const tookMs = walk.answeredAt - walk.startedAt;
   metrics.inFlight--;
   const route = walk.route === undefined ? "" : walk.route.id;
   const service = walk.service === undefined ? "" : walk.service.compiled.name;
-  metrics.observe(route, service, status, tookMs);
+  metrics.observe(route, service, status, tookMs, cacheWord(walk.cacheStatus));
   if (walk.strikes !== undefined) {
     for (const { order, group } of walk.strikes) {
       const befell = group === "faulted" && !walk.struck ? "neither" : group;
@@ -15,7 +19,15 @@ export function capture(walk: Walk, status: number): void {
     }
   }
   if (walk.refusal !== undefined) metrics.refuse(walk.refusal.code);
+  if (recorder.wants(walk.policy.policy.telemetry, status, tookMs)) recorder.record(recordOf(walk, status), walk.ctx);
   // A report waits its turn in `waitUntil`; an abandoned fetch would stay open as long, so another request carries it.
   if (reporter.due(walk.arrivedAt + tookMs) && (!walk.abandoned || reporter.isUrgent))
     walk.ctx.waitUntil(reporter.send());
+}
+
+/** From our own member of Cache-Status. */
+function cacheWord(status: string): CacheWord {
+  if (status === "" || status.startsWith("sluice; fwd=bypass") || status.startsWith("sluice; fwd=method"))
+    return "unasked";
+  return status.startsWith("sluice; hit") ? "hit" : "miss";
 }

@@ -13,9 +13,9 @@ export function route(walk: Walk): Refusal | undefined {
 
 /** What experiments do to it; decided here, once for all its attempts. */
 function strikesOn(walk: Walk, service: string): readonly Strike[] | undefined {
-  const { gateway, route, headers, arrivedAt } = walk;
+  const { gateway, route, headers, arrivedAt, security } = walk;
   const targeted = {
-    ...{ service, route: route!.id, region: gateway.isolate.region.name, keyId: "", provider: "" },
+    ...{ service, route: route!.id, region: gateway.isolate.region.name, keyId: security.keyId, provider: "" },
     header: (name: string) => headers.get(name),
   };
   return gateway.chaos.strikes(targeted, arrivedAt);

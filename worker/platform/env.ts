@@ -14,6 +14,8 @@ export interface Env {
   readonly CONTROL: ObjectNamespace<ControlRpc>;
   readonly INSIGHT: ObjectNamespace<InsightRpc>;
   readonly LIMITER: ObjectNamespace<LimiterRpc>;
+  /** Analytics Engine; records go there where it is bound and the policy says so. */
+  readonly ANALYTICS?: AnalyticsEngineDataset;
   /** Region of the policy this deployment answers from; empty: the region nearest to the colo. */
   readonly REGION_NAME?: string;
   /** Bearer token of the admin API; without it the admin API refuses. */

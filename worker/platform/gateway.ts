@@ -6,6 +6,7 @@ import type { Env } from "./env.ts";
 import { Fleet } from "./fleet.ts";
 import { Identity } from "./identity.ts";
 import { Isolate } from "./isolate.ts";
+import { Recorder } from "./recorder.ts";
 
 export class Gateway {
   readonly env: Env;
@@ -14,6 +15,7 @@ export class Gateway {
   readonly identity: Identity;
   readonly cache = new CacheStore();
   readonly chaos: Chaos;
+  readonly recorder: Recorder;
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
   /** The client's address when no edge tells it: locally it is this machine, elsewhere nobody knows. */
@@ -37,6 +39,7 @@ export class Gateway {
     this.isolate = new Isolate(env, this.fleet);
     this.identity = new Identity(env, this.isolate);
     this.chaos = new Chaos(this.isolate.orders);
+    this.recorder = new Recorder(env);
   }
 }
 

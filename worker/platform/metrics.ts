@@ -41,6 +41,9 @@ interface Untold {
   readonly times: Sketch;
 }
 
+/** What the cache had for a request. */
+export type CacheWord = "unasked" | "hit" | "miss";
+
 type Group = NonNullable<SliceRow["group"]>;
 
 const untold = (): Untold => ({
@@ -96,7 +99,7 @@ export class Metrics {
   #told = { total: 0, failed: 0, refused: 0 };
 
   /** One answered request: the compiled route's id and the service's name, both "" when no route took it. */
-  observe(route: string, service: string, status: number, totalMs: number): void {
+  observe(route: string, service: string, status: number, totalMs: number, cache: CacheWord = "unasked"): void {
     this.total++;
     if (status >= 500) this.failed++;
     const series = this.#routes.get(route)?.get(service) ?? this.#open(route, service);
@@ -105,6 +108,10 @@ export class Metrics {
     classes[statusClass]!++;
     untold.classes[statusClass]!++;
     if (status === 429) untold.limited++;
+    if (cache !== "unasked") {
+      untold.lookups++;
+      if (cache === "hit") untold.hits++;
+    }
     record(untold.times, totalMs);
     let bucket = 0;
     while (bucket < DURATION_BOUNDS_MS.length && totalMs > DURATION_BOUNDS_MS[bucket]!) bucket++;

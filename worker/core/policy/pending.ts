@@ -20,21 +20,6 @@ const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
   },
   { section: "providers", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.providers) },
   { section: "models", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.models) },
-  {
-    section: "telemetry.analyticsEngine",
-    reason: "records are not written to Analytics Engine yet",
-    inUse: ({ telemetry }) => telemetry.analyticsEngine,
-  },
-  {
-    section: "telemetry.otlp",
-    reason: "nothing is exported yet",
-    inUse: ({ telemetry }) => telemetry.otlp !== false,
-  },
-  {
-    section: "telemetry.logs",
-    reason: "requests are not logged yet",
-    inUse: ({ telemetry }) => telemetry.logs !== false,
-  },
 ];
 
 /** The sections in use that are not acted on; for `ready` and `policy check`. */
