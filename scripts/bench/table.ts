@@ -71,7 +71,7 @@ function measuredText(measured: Measured, rate: number): string[] {
   const lines = [
     styleText("bold", `${measured.kind}, at saturation: ${roundsUsed} rounds used${disturbed}`),
     table(
-      ["", "requests/s", "CPU µs", "p50 ms", "p99 ms", "of floor", "of bare", "CPU of floor"],
+      ["", "requests/s", "CPU µs", "p50 ms", "p99 ms", "of floor", "of bare", "of map", "CPU of floor"],
       summaries.map((summary) => [
         summary.worker,
         whole(summary.perSecond.median),
@@ -80,6 +80,7 @@ function measuredText(measured: Measured, rate: number): string[] {
         ms(summary.p99Ms),
         ratio(summary.of["floor"]),
         ratio(summary.of["bare"]),
+        ratio(summary.of["map"]),
         summary.cpuOf["floor"]?.toFixed(3) ?? NONE,
       ]),
     ),

@@ -1,6 +1,6 @@
 // What the benchmark asks for, and how: kinds of request, and the fields that a client behind an edge would send. One
 // place, for generator, proof and documentation must speak of the same request.
-export type Kind = "get-1k" | "get-100k" | "post-10k" | "get-200m";
+export type Kind = "get-1k" | "hit-1k" | "get-100k" | "post-10k" | "get-200m";
 
 export interface Exchange {
   readonly method: "GET" | "POST";
@@ -10,9 +10,10 @@ export interface Exchange {
   readonly connections: number;
 }
 
-/** The upstream answers `/bytes/N` below any prefix with N bytes. */
+/** The upstream answers `/bytes/N` below any prefix with N bytes, and lets a cache keep only what is below `/cached`. */
 export const EXCHANGES: Readonly<Record<Kind, Exchange>> = {
   "get-1k": { method: "GET", path: "/orders/42/bytes/1024?expand=items", requestBytes: 0, connections: 32 },
+  "hit-1k": { method: "GET", path: "/orders/cached/bytes/1024?expand=items", requestBytes: 0, connections: 32 },
   "get-100k": { method: "GET", path: "/orders/42/bytes/102400?expand=items", requestBytes: 0, connections: 16 },
   "post-10k": { method: "POST", path: "/orders/bytes/1024", requestBytes: 10_240, connections: 32 },
   "get-200m": { method: "GET", path: "/exports/bytes/209715200", requestBytes: 0, connections: 2 },

@@ -1,5 +1,5 @@
 // The upstream: a process of its own that answers as fast as Node can write prepared bytes, so that the gateway is what
-// is measured. `…/bytes/N` answers N bytes; a request with the field `X-Bench-Echo` gets its own head back as JSON,
+// is measured. `…/bytes/N` answers N bytes, `/cached/` in its path lets a cache keep them; a request with the field `X-Bench-Echo` gets its own head back as JSON,
 // which is how the proof sees what upstreams receive. Prints its port as a message to the parent.
 import net from "node:net";
 import type { Socket } from "node:net";
@@ -8,16 +8,16 @@ const HEAD_END = Buffer.from("\r\n\r\n");
 const BLOCK = Buffer.alloc(65_536, "x");
 /** Longer bodies are streamed from one block. */
 const PREPARED_BYTES = 1_048_576;
-/** Paths whose answers are kept ready; the benchmark has four. */
+/** Paths whose answers are kept ready; the benchmark has five. */
 const MAX_PREPARED = 64;
 
-const answerHead = (length: number): string =>
+const answerHead = (length: number, cached = false): string =>
   [
     "HTTP/1.1 200 OK",
-    "Date: Thu, 01 Jan 2026 00:00:00 GMT",
+    `Date: ${new Date().toUTCString()}`,
     "Content-Type: application/json",
     `Content-Length: ${length}`,
-    "Cache-Control: public, max-age=60",
+    `Cache-Control: ${cached ? "public, max-age=86400" : "private, no-store"}`,
     'ETag: "bench-1"',
     "Vary: Accept-Encoding",
     "Server: bench",
@@ -33,7 +33,7 @@ function answerFor(path: string): Buffer | number {
   if (known !== undefined) return known;
   const bytes = Number(/\/bytes\/(\d+)/.exec(path)?.[1] ?? 1024);
   if (bytes > PREPARED_BYTES) return bytes;
-  const answer = Buffer.from(answerHead(bytes) + "x".repeat(bytes), "latin1");
+  const answer = Buffer.from(answerHead(bytes, path.includes("/cached/")) + "x".repeat(bytes), "latin1");
   if (prepared.size < MAX_PREPARED) prepared.set(path, answer);
   return answer;
 }

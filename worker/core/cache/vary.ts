@@ -39,8 +39,29 @@ export function variantName(vary: readonly Nominated[]): string {
 /** By weight: their order in the field says nothing (RFC 9110 §12.5). */
 const NEGOTIATES = new Set(["accept", "accept-encoding", "accept-language", "accept-charset"]);
 
+/** What was normalised before: clients send few values of a field, again and again. Nothing but the speed depends on it. */
+const known = new Map<string, Map<string, string>>();
+const MOST_NAMES = 32;
+const MOST_VALUES = 128;
+const LONGEST_KNOWN = 200;
+
 export function normalised(name: string, value: string | null): string | null {
   if (value === null) return null;
+  if (value.length > LONGEST_KNOWN) return meaningOf(name, value);
+  let values = known.get(name);
+  const before = values?.get(value);
+  if (before !== undefined) return before;
+  const meant = meaningOf(name, value);
+  if (values === undefined) {
+    if (known.size >= MOST_NAMES) known.clear();
+    values = new Map();
+    known.set(name, values);
+  } else if (values.size >= MOST_VALUES) values.clear();
+  values.set(value, meant);
+  return meant;
+}
+
+function meaningOf(name: string, value: string): string {
   if (NEGOTIATES.has(name)) {
     return weigh(name === "accept" ? value : value.toLowerCase())
       .map(([member, weight]) => (weight === 1 ? member : `${member};q=${weight}`))
