@@ -47,7 +47,8 @@ export interface Found {
   readonly collapsed: boolean;
   /** Others wait for it. */
   readonly fill: Fill | undefined;
-  readonly reason?: ForwardReason;
+  /** Why it goes forward, where that does not show in the rest. */
+  readonly reason?: ForwardReason | undefined;
 }
 
 export class CacheCall implements Call {

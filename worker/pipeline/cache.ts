@@ -7,7 +7,7 @@ import { primaryKey } from "../core/cache/key.ts";
 import type { CacheOptions } from "../core/cache/options.ts";
 import { usability, type Usability } from "../core/cache/usability.ts";
 import { matches, select } from "../core/cache/vary.ts";
-import { cacheStatusMember } from "../core/http/cache-status.ts";
+import { cacheStatusMember, type ForwardReason } from "../core/http/cache-status.ts";
 import type { CacheStore, Fill } from "../platform/cache/store.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
 import { CacheCall } from "./cache-call.ts";
@@ -52,6 +52,7 @@ class Lookup {
   #entries: readonly StoredEntry[] = [];
   #selected: StoredEntry | undefined = undefined;
   #why: Usability = "fresh";
+  #reason: ForwardReason | undefined = undefined;
 
   constructor(walk: Walk, options: CacheOptions, store: CacheStore, key: string, directives: RequestDirectives) {
     this.#walk = walk;
@@ -68,6 +69,12 @@ class Lookup {
     if (entries.length === 0) return undefined;
     const walk = this.#walk;
     const entry = select(entries, walk.headers);
+    if (entry !== undefined && entry.meta.lifetimeFrom !== "explicit" && this.#isUsers) {
+      // Not even asked about, and no stand-in: what is stored may be another's page under the same validator.
+      this.#entries = [];
+      this.#reason = "request";
+      return undefined;
+    }
     this.#selected = entry;
     if (entry === undefined) return walk.fields.range === undefined ? undefined : this.#part(entries, now);
     const purged = this.#store.purges !== undefined && this.#store.verdict(entry) === "stale";
@@ -80,6 +87,16 @@ class Lookup {
       revalidate(walk, this.#options, this.#key, entry);
     }
     return hit(walk, entry, now);
+  }
+
+  /**
+   * A request that brings a user along, on a key that does not tell users apart: it gets what an origin calls public, and
+   * nothing that is fresh by a guess or by a rule (A29).
+   */
+  get #isUsers(): boolean {
+    const { fields, influence, hasCredential } = this.#walk;
+    if (fields.cookie !== undefined && !(influence?.keysCookie ?? false)) return true;
+    return hasCredential && !(influence?.keysCredential ?? false);
   }
 
   #standing(entries: readonly StoredEntry[]): readonly StoredEntry[] {
@@ -184,6 +201,7 @@ class Lookup {
       why: this.#why,
       collapsed: this.#collapsed,
       fill: leads ? this.#store.lead(this.#key, Date.now()) : undefined,
+      reason: this.#reason,
     });
     return undefined;
   }
