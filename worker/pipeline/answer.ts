@@ -38,16 +38,17 @@ export function clean(walk: Walk, answer: Response): Response {
 /** Dresses it for the client, in place. */
 export function dress(walk: Walk, answer: Response): Response {
   const { headers } = answer;
-  const { route } = walk;
   if (walk.affinityCookie !== "") headers.append("set-cookie", walk.affinityCookie);
-  addFields(walk, headers);
-  if (!walk.isFromCache && route!.responseHeaders !== undefined) applyEdits(headers, route!.responseHeaders);
-  return answer;
+  return complete(walk, answer);
 }
 
-/** An answer that a step had at hand; its fields can be changed. */
+/** Also an answer that a step had at hand; its fields can be changed. */
 export function complete(walk: Walk, answer: Response): Response {
-  addFields(walk, answer.headers);
+  const { headers } = answer;
+  addFields(walk, headers);
+  const edits = walk.route!.responseHeaders;
+  // A stored answer has been edited; what was written since has not.
+  if (edits !== undefined) applyEdits(headers, walk.isFromCache ? { ...edits, add: [] } : edits);
   return answer;
 }
 
@@ -60,11 +61,17 @@ export function refuse(walk: Walk, refusal: Refusal): Response {
   return answer;
 }
 
+/** What is the same on every answer of a route and generation: a stored answer carries it already. */
+export function addLasting({ policy, gateway }: Walk, headers: Headers): void {
+  headers.append("via", VIA);
+  if (policy.policy.expose ?? gateway.isLocal) headers.set("x-sluice-generation", String(policy.generation));
+}
+
 /** Appended where the upstream may have written the field as well. */
 function addFields(walk: Walk, headers: Headers): void {
+  if (!walk.isFromCache) addLasting(walk, headers);
   headers.set("x-correlation-id", walk.correlationId);
   headers.set("traceparent", walk.traceparent);
-  headers.append("via", VIA);
   headers.append("cache-status", walk.cacheStatus === "" ? BYPASS : walk.cacheStatus);
   walk.answeredAt = performance.now();
   const own = serverTiming(GATEWAY, walk.answeredAt - walk.startedAt - walk.upstreamMs);
@@ -73,9 +80,8 @@ function addFields(walk: Walk, headers: Headers): void {
   const cors = walk.rules?.cors;
   if (cors !== undefined) writeCors(cors, walk.headers.get("origin"), headers);
   if (answerFields !== undefined) for (const [name, value] of answerFields) headers.set(name, value);
-  if (!(policy.policy.expose ?? walk.gateway.isLocal)) return;
-  headers.set("x-sluice-generation", String(policy.generation));
-  if (service !== undefined) headers.set("x-sluice-service", service.compiled.name);
+  if (service === undefined || !(policy.policy.expose ?? walk.gateway.isLocal)) return;
+  headers.set("x-sluice-service", service.compiled.name);
   if (instance !== undefined) headers.set("x-sluice-instance", instance.compiled.id);
   if (walk.attempts > 0) headers.set("x-sluice-attempts", String(walk.attempts));
 }

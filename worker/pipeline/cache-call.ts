@@ -66,6 +66,7 @@ export class CacheCall implements Call {
 
   constructor(walk: Walk, options: CacheOptions, found: Found) {
     this.#walk = walk;
+    walk.isFromCache = false;
     this.#options = options;
     this.#found = found;
     this.#reason = found.reason ?? reasonOf(found);
@@ -363,9 +364,10 @@ export class CacheCall implements Call {
     };
   }
 
-  #from(entry: StoredEntry, status: CacheStatus): Response | Promise<Response | undefined> {
-    this.#walk.isFromCache = true;
-    return answerFrom(this.#walk, entry, Date.now(), cacheStatusMember(status));
+  async #from(entry: StoredEntry, status: CacheStatus): Promise<Response | undefined> {
+    const answer = await answerFrom(this.#walk, entry, Date.now(), cacheStatusMember(status));
+    if (answer === undefined) this.#walk.isFromCache = false;
+    return answer;
   }
 
   #tell(status: Omit<Extract<CacheStatus, { kind: "fwd" }>, "kind" | "reason">): void {

@@ -68,7 +68,7 @@ class Lookup {
     this.#entries = entries;
     if (entries.length === 0) return undefined;
     const walk = this.#walk;
-    const entry = select(entries, walk.headers);
+    const entry = select(entries, walk);
     if (entry !== undefined && entry.meta.lifetimeFrom !== "explicit" && this.#isUsers) {
       // Not even asked about, and no stand-in: what is stored may be another's page under the same validator.
       this.#entries = [];
@@ -106,7 +106,7 @@ class Lookup {
   #part(entries: readonly StoredEntry[], now: number): Response | undefined {
     const walk = this.#walk;
     for (const entry of entries) {
-      if (entry.meta.range === undefined || !matches(entry.meta, walk.headers)) continue;
+      if (entry.meta.range === undefined || !matches(entry.meta, walk)) continue;
       if (usability(entry.meta, this.#directives, now, this.#store.verdict(entry) === "stale") !== "fresh") continue;
       const answer = hitPart(walk, entry, now);
       if (answer !== undefined) return answer;

@@ -8,13 +8,17 @@ import { ageMs, freshMs } from "../core/cache/usability.ts";
 import { goesWithNotModified, ifRangeHolds, isNotModified } from "../core/cache/validation.ts";
 import { MemoryEntry } from "../platform/cache/memory.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
+import { addLasting } from "./answer.ts";
 import { applyEdits } from "./forwarding.ts";
 import type { Walk } from "./walk.ts";
 
 /** What an entry's answers have in common, on one route of one generation. */
 interface Prepared {
   readonly route: CompiledRoute;
+  /** With all that does not change from answer to answer. The runtime copies it into each. */
   readonly fields: Headers;
+  /** Of the plain answer: only what differs from what a `Response` has anyway, for every word costs. */
+  readonly init: ResponseInit;
   /** Age in seconds that the two texts are for. */
   age: number;
   ageText: string;
@@ -46,14 +50,23 @@ export function answerFrom(
 }
 
 function prepare(walk: Walk, entry: StoredEntry): Prepared {
+  walk.isFromCache = true;
   const own = entry instanceof MemoryEntry ? entry : undefined;
   const before = own?.prepared as Prepared | undefined;
   const route = walk.route!;
   if (before?.route === route) return before;
+  const { status, statusText, headers } = entry.meta;
   const fields = new Headers();
-  for (const [name, value] of entry.meta.headers) fields.append(name, value);
+  for (const [name, value] of headers) fields.append(name, value);
+  addLasting(walk, fields);
   if (route.responseHeaders !== undefined) applyEdits(fields, route.responseHeaders);
-  const prepared: Prepared = { route, fields, age: -1, ageText: "", hitText: "" };
+  const init: ResponseInit = { headers: fields };
+  if (status !== 200 || (statusText !== "" && statusText !== "OK")) {
+    init.status = status;
+    init.statusText = statusText;
+  }
+  if (fields.has("content-encoding")) init.encodeBody = "manual";
+  const prepared: Prepared = { route, fields, init, age: -1, ageText: "", hitText: "" };
   if (own !== undefined) own.prepared = prepared;
   return prepared;
 }
@@ -78,29 +91,45 @@ function answer(
 ): Response | Promise<Response | undefined> {
   const { meta, body } = entry;
   const { ifNoneMatch, ifModifiedSince, range } = walk.fields;
+  const isPlain = ifNoneMatch === undefined && ifModifiedSince === undefined && range === undefined;
+  if (isPlain && body instanceof Uint8Array && walk.method !== "HEAD" && !hasNoBody(meta.status)) {
+    const plain = new Response(body, prepared.init);
+    plain.headers.set("age", prepared.ageText);
+    return plain;
+  }
+  return special(walk, entry, prepared, now);
+}
+
+/** Asked for conditionally, in part, without a body, or from a level that has none at hand. */
+function special(
+  walk: Walk,
+  entry: StoredEntry,
+  prepared: Prepared,
+  now: number,
+): Response | Promise<Response | undefined> {
+  const { meta, body } = entry;
+  const { ifNoneMatch, ifModifiedSince, range, ifRange } = walk.fields;
   const headers = new Headers(prepared.fields);
   headers.set("age", prepared.ageText);
-  const isConditional = ifNoneMatch !== undefined || ifModifiedSince !== undefined;
-  if (isConditional && isNotModified(meta, { ifNoneMatch, ifModifiedSince }, now)) return notModified(headers);
+  if (isNotModified(meta, { ifNoneMatch, ifModifiedSince }, now)) return notModified(headers);
   const isHead = walk.method === "HEAD";
-  if (range !== undefined && !isHead && meta.status === 200 && ifRangeHolds(meta, walk.fields.ifRange, now)) {
+  const { status, statusText, bodyBytes } = meta;
+  if (range !== undefined && !isHead && status === 200 && ifRangeHolds(meta, ifRange, now)) {
     const spec = requestedRange(range);
     if (spec !== undefined && body instanceof Uint8Array) {
       const part = resolveRange(spec, body.byteLength);
-      return part === undefined
-        ? unsatisfiable(headers, body.byteLength)
-        : partOf(headers, body, part, 0, body.byteLength);
+      if (part === undefined) return unsatisfiable(headers, body.byteLength);
+      return partOf(headers, body, part, 0, body.byteLength);
     }
   }
-  const { status, statusText } = meta;
   if (isHead || hasNoBody(status)) {
-    if (isHead && !headers.has("content-length") && meta.bodyBytes >= 0 && !hasNoBody(status)) {
-      headers.set("content-length", String(meta.bodyBytes));
+    if (isHead && !headers.has("content-length") && bodyBytes >= 0 && !hasNoBody(status)) {
+      headers.set("content-length", String(bodyBytes));
     }
     return new Response(null, { status, statusText, headers });
   }
-  if (body instanceof Uint8Array) return new Response(body, { status, statusText, headers, encodeBody: "manual" });
-  return opened(body.open(), body.bytes, { status, statusText, headers, encodeBody: "manual" });
+  const init: ResponseInit = { status, statusText, headers, encodeBody: "manual" };
+  return body instanceof Uint8Array ? new Response(body, init) : opened(body.open(), body.bytes, init);
 }
 
 async function opened(

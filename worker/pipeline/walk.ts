@@ -134,6 +134,11 @@ export class Walk {
     return this.headers.has("x-api-key");
   }
 
+  /** A field of the request as a cache selects by it: the one that nearly all variants are told apart by is at hand. */
+  get(name: string): string | null {
+    return name === "accept-encoding" ? (this.fields.acceptEncoding ?? null) : this.headers.get(name);
+  }
+
   get keyParts(): KeyParts {
     const { scheme, authority, path, query } = this;
     return { tenant: this.security.tenant, route: this.route!.id, scheme, authority, path, query };

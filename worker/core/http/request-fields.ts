@@ -28,6 +28,7 @@ export class RequestFields {
   repeatable = false;
   authorization: string | undefined = undefined;
   cookie: string | undefined = undefined;
+  acceptEncoding: string | undefined = undefined;
   cacheControl: string | undefined = undefined;
   pragma: string | undefined = undefined;
   range: string | undefined = undefined;
@@ -61,6 +62,9 @@ function readField(this: RequestFields, value: string, name: string): void {
       return;
     case "cookie":
       this.cookie = value;
+      return;
+    case "accept-encoding":
+      this.acceptEncoding = value;
       return;
     case "cache-control":
       this.cacheControl = value;
