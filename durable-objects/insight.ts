@@ -1,5 +1,5 @@
 // The one InsightObject: what only becomes clear over minutes and over all regions. Rooms of its own (worker/platform), each with its
-// tables: learned mixes, rollups of what happened, alerts over them, and notices on their way. Nothing waits for it; while it
+// tables: learned mixes, the caches' use, rollups of what happened, alerts over them, and notices on their way. Nothing waits for it; while it
 // is away the last mixes stand and regions keep what they have to tell. Everything that was acknowledged is stored.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
@@ -16,9 +16,11 @@ import type {
   Suggestion,
 } from "../worker/core/protocol/insight.ts";
 import { CONTROL_NAME } from "../worker/core/protocol/names.ts";
+import type { CacheNews, CacheReading } from "../worker/core/protocol/cache-news.ts";
 import type { Mix } from "../worker/core/protocol/reports.ts";
 import type { RollupBatch } from "../worker/core/protocol/rollups.ts";
 import { Alerts } from "../worker/platform/alerts.ts";
+import { CacheInsightRoom } from "../worker/platform/cache-insight.ts";
 import { ControlNews } from "../worker/platform/control-news.ts";
 import { Deliveries } from "../worker/platform/deliveries.ts";
 import { Experiments } from "../worker/platform/experiments.ts";
@@ -44,6 +46,7 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   #deliveries = new Deliveries(this.env, this.#sql);
   #alerts = new Alerts(this.ctx.storage, this.#rollups, this.#deliveries);
   #experiments = new Experiments(this.#sql, this.#rollups);
+  #cache = new CacheInsightRoom(this.env, this.#sql);
   #trafficAt = Date.now();
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", services: this.#learnings.services }))
@@ -140,11 +143,23 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     }
   }
 
+  // --- the cache ---
+
+  async hearCache(news: CacheNews, analyseEverySeconds: number): Promise<void> {
+    await this.#schedule.by("snapshot", Date.now() + SNAPSHOT_MS);
+    await this.#cache.hear(news, analyseEverySeconds);
+  }
+
+  cacheReading(): CacheReading {
+    return this.#cache.reading();
+  }
+
   override async alarm(): Promise<void> {
     for (const job of await this.#schedule.take(Date.now())) {
       switch (job) {
         case "snapshot":
           this.#learnings.store(Date.now());
+          this.#cache.save();
           break;
         case "evaluate":
           await this.#evaluate();

@@ -32,6 +32,7 @@ import type { Reply, Report } from "../worker/core/protocol/reports.ts";
 import { ControlNews } from "../worker/platform/control-news.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Policies } from "../worker/platform/policies.ts";
+import { RegionCache } from "../worker/platform/region-cache.ts";
 import { RegionLearning } from "../worker/platform/region-learning.ts";
 import { RegionRollups } from "../worker/platform/region-rollups.ts";
 import { RegionSecurity } from "../worker/platform/region-security.ts";
@@ -59,6 +60,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   #learning = new RegionLearning(this.env);
   #rollups = new RegionRollups(this.env);
   #security = new RegionSecurity(this.#sql);
+  #cache = new RegionCache(this.env);
   #control = new ControlNews(this.env, this.#sql, () => ({ region: this.#name, inFlight: this.#watch.inFlight }));
   #policies = new Policies(this.env);
   #services = new ServiceLinks(this.env, this.#sql, this.#control, (service) =>
@@ -108,6 +110,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       this.#rollups.take(report);
       const kept = this.#policies.current?.policy.security.eventsKept ?? EVENTS_KEPT;
       if (report.security !== undefined) this.#security.take(report.security, kept);
+      this.#cache.take(report);
     }
     if (asks) await this.#exchange(urgentServices(report), URGENT_TIMEOUT_MS);
     return this.#reply(report.discovered, this.#services.leasesOf(report.isolate), report.ledgers);
@@ -183,6 +186,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     this.#services.configure(current);
     this.#watch.configure(current);
     this.#learning.configure(current);
+    if (current.policy.cache !== false) this.#cache.configure(current.policy.cache.analyseEverySeconds);
   }
 
   reading(): RegionReading {
@@ -245,7 +249,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       ...this.#services.waiting(now),
     ]);
     this.#services.forgetLeases(now);
-    const insight = [this.#learning.tell(), this.#rollups.tell(this.#name)];
+    const insight = [this.#learning.tell(), this.#rollups.tell(this.#name), this.#cache.tell()];
     await Promise.all([this.#exchange(services, EXCHANGE_TIMEOUT_MS), ...insight]);
   }
 

@@ -14,6 +14,7 @@ let admin: Hono<AdminEnv> | undefined;
 
 export function handle(request: Request, env: Env, ctx: ExecutionContext): Response | Promise<Response> {
   const gateway = gatewayOf(env, request);
+  gateway.serve ??= (own, context) => serve(own, context, gateway);
   if (isOwn(request.url)) {
     admin ??= createAdmin(() => gateway);
     return admin.fetch(request, env, ctx);

@@ -23,12 +23,12 @@ const STYLE = `
 
 const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const at = (value: number): string => value.toFixed(1);
-const textAt = (x: number, y: number, text: string, attributes = ""): string =>
+export const textAt = (x: number, y: number, text: string, attributes = ""): string =>
   `<text x="${at(x)}" y="${at(y)}"${attributes === "" ? "" : ` ${attributes}`}>${escape(text)}</text>`;
-const lineAt = (x1: number, y1: number, x2: number, y2: number): string =>
+export const lineAt = (x1: number, y1: number, x2: number, y2: number): string =>
   `<line class="grid" x1="${at(x1)}" y1="${at(y1)}" x2="${at(x2)}" y2="${at(y2)}"/>`;
 
-function svg(title: string, width: number, height: number, content: readonly string[]): string {
+export function svg(title: string, width: number, height: number, content: readonly string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
 <title>${escape(title)}</title>
 <style>${STYLE}

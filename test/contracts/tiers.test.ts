@@ -1,73 +1,38 @@
-// What every level of the cache owes, whatever it is made of: one suite against each.
-import { describe, expect, test } from "vitest";
-import { isEntryMeta } from "../../worker/core/cache/entry.ts";
-import { MOST_VARIANTS, MemoryTier } from "../../worker/platform/cache/memory.ts";
-import type { CacheTier, StoredBody } from "../../worker/platform/cache/tier.ts";
-import { entryMeta } from "../support/entries.ts";
+// The contract of a level for those that need no workerd: memory, Redis (a real redis-server), and levels put together.
+import { afterAll, beforeAll } from "vitest";
+import { Presence } from "../../worker/core/cache/presence.ts";
+import { BlobTier } from "../../worker/platform/cache/blobs.ts";
+import { LayeredTier } from "../../worker/platform/cache/layered.ts";
+import { MemoryTier } from "../../worker/platform/cache/memory.ts";
+import { REDIS_LARGEST_BYTES, RedisBlobs } from "../../worker/platform/cache/redis.ts";
+import { apart, MemoryBlobs } from "../support/blobs.ts";
+import { NOW } from "../support/entries.ts";
+import { startUpstashFront } from "../support/upstash-front.ts";
+import type { UpstashFront } from "../support/upstash-front.ts";
+import { tierSuite } from "./tier-suite.ts";
 
-const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const limits = { timeoutMs: 2_000, largestBytes: REDIS_LARGEST_BYTES, fewestSeconds: 1 };
+let front: UpstashFront;
+let rooms = 0;
 
-async function textOf(body: StoredBody): Promise<string> {
-  if (body instanceof Uint8Array) return new TextDecoder().decode(body);
-  return new Response(await body.open()).text();
-}
+beforeAll(async () => {
+  front = await startUpstashFront();
+});
+afterAll(() => front?.close());
 
-const background = { waitUntil: () => undefined };
+tierSuite("memory", () => new MemoryTier(1_000_000));
 
-const LEVELS: readonly [string, () => CacheTier][] = [["memory", () => new MemoryTier(1_000_000)]];
+tierSuite("redis", () => {
+  const blobs = new RedisBlobs({ url: front.url, token: front.token, prefix: "test", timeoutMs: 2_000 });
+  return new BlobTier("redis", apart(blobs, String(rooms++)), limits, () => NOW);
+});
 
-describe.each(LEVELS)("%s", (_, make) => {
-  test("holds nothing of what it was not given", async () => {
-    expect(await make().variants("GET /")).toEqual([]);
-  });
-
-  test("gives back metadata and body as they were", async () => {
-    const level = make();
-    const meta = entryMeta({ key: "k", status: 404, headers: [["x-a", "1"]], bodyBytes: 5 });
-    expect(await level.put(meta, bytes("hello"), background)).toBe(true);
-    const [entry] = await level.variants("k");
-    expect(entry!.meta).toEqual(meta);
-    expect(isEntryMeta(entry!.meta, "k")).toBe(true);
-    expect(await textOf(entry!.body)).toBe("hello");
-  });
-
-  test("keeps variants beside each other, and one of the same name replaces", async () => {
-    const level = make();
-    const vary = (value: string) => [["accept-language", value]] as const;
-    await level.put(entryMeta({ key: "k", variant: "en", vary: vary("en") }), bytes("hello"), background);
-    await level.put(entryMeta({ key: "k", variant: "fr", vary: vary("fr") }), bytes("bonjour"), background);
-    await level.put(entryMeta({ key: "k", variant: "en", vary: vary("en") }), bytes("hi"), background);
-    const found = await level.variants("k");
-    const texts = await Promise.all(found.map(async (each) => `${each.meta.variant} ${await textOf(each.body)}`));
-    expect(texts.sort()).toEqual(["en hi", "fr bonjour"]);
-  });
-
-  test("keeps a bounded number of variants", async () => {
-    const level = make();
-    for (let n = 0; n < MOST_VARIANTS + 4; n++) {
-      await level.put(entryMeta({ key: "k", variant: `v${n}`, dateAt: n }), bytes(String(n)), background);
-    }
-    const names = (await level.variants("k")).map(({ meta }) => meta.variant);
-    expect(names).toHaveLength(MOST_VARIANTS);
-    expect(names).toContain(`v${MOST_VARIANTS + 3}`);
-    expect(names).not.toContain("v0");
-  });
-
-  test("takes new metadata for a body it holds, and none for one it does not", async () => {
-    const level = make();
-    await level.put(entryMeta({ key: "k" }), bytes("hello"), background);
-    expect(await level.update(entryMeta({ key: "k", etag: '"2"' }), background)).toBe(true);
-    expect(await level.update(entryMeta({ key: "other" }), background)).toBe(false);
-    const [entry] = await level.variants("k");
-    expect(entry!.meta.etag).toBe('"2"');
-    expect(await textOf(entry!.body)).toBe("hello");
-  });
-
-  test("forgets a key with all its variants", async () => {
-    const level = make();
-    await level.put(entryMeta({ key: "k", variant: "en" }), bytes("a"), background);
-    await level.put(entryMeta({ key: "k", variant: "fr" }), bytes("b"), background);
-    await level.delete("k");
-    expect(await level.variants("k")).toEqual([]);
+tierSuite("layered", () => {
+  const level = (name: "edge" | "global") => new BlobTier(name, new MemoryBlobs(), limits, () => NOW);
+  return new LayeredTier({
+    below: [level("edge"), level("global")],
+    usual: ["memory", "edge", "global"],
+    admitAfter: 1,
+    presence: new Presence(),
   });
 });

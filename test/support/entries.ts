@@ -1,7 +1,8 @@
 // Metadata of a stored answer for tests: fresh for a minute, in everything but what a test says the same.
 import { ENTRY_FORMAT, type EntryMeta } from "../../worker/core/cache/entry.ts";
 
-const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
+/** When they came. */
+export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 export function entryMeta(changes: Partial<EntryMeta> = {}): EntryMeta {
   return {

@@ -261,6 +261,7 @@ export class CacheCall implements Call {
     if (meta !== undefined) {
       this.goesOn = true;
       this.#mark(true);
+      this.#walk.cacheStored = true;
       this.#tell({ status, stored: true, ttlSeconds: Math.floor(freshMs(meta, Date.now()) / 1000) });
       if (body === null) {
         this.#kept(meta, new Uint8Array(0));

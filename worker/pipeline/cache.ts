@@ -36,6 +36,7 @@ export function cache(walk: Walk): Verdict | Promise<Verdict> {
   const store = walk.gateway.cache;
   const key = primaryKey(method, walk.keyParts, influence);
   const { cacheControl, pragma } = walk.fields;
+  walk.cacheKey = key;
   const directives = parseRequestDirectives(cacheControl, pragma);
   const now = walk.arrivedAt;
   const lookup = new Lookup(walk, options, store, key, directives);

@@ -33,6 +33,7 @@ export function hit(walk: Walk, entry: StoredEntry, now: number): Response | Pro
   const prepared = prepare(walk, entry);
   refreshTexts(prepared, entry, now);
   walk.cacheStatus = prepared.hitText;
+  walk.cacheEntry = entry;
   return answer(walk, entry, prepared, now);
 }
 
@@ -46,6 +47,7 @@ export function answerFrom(
   const prepared = prepare(walk, entry);
   refreshTexts(prepared, entry, now);
   walk.cacheStatus = status;
+  walk.cacheEntry = entry;
   return answer(walk, entry, prepared, now);
 }
 

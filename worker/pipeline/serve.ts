@@ -10,6 +10,7 @@ import type { Gateway } from "../platform/gateway.ts";
 import { clean, complete, dress, refuse } from "./answer.ts";
 import { authenticate } from "./authenticate.ts";
 import { cache } from "./cache.ts";
+import { cacheRule } from "./cache-rule.ts";
 import { capture } from "./capture.ts";
 import { forward, receive } from "./forward.ts";
 import { guard } from "./guard.ts";
@@ -21,7 +22,7 @@ import { Walk, type Verdict } from "./walk.ts";
 /** A refusal ends the walk as a problem, a `Response` as its answer; undefined lets it go on. Only who must wait returns a promise. */
 type Step = (walk: Walk) => Verdict | Promise<Verdict>;
 
-const STEPS: readonly Step[] = [profile, guard, authenticate, limit, cache, route];
+const STEPS: readonly Step[] = [profile, guard, authenticate, limit, cacheRule, cache, route];
 
 export function serve(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> {
   const now = Date.now();

@@ -10,6 +10,7 @@ import { RequestFields } from "../core/http/request-fields.ts";
 import { ANONYMOUS, type SecurityContext } from "../core/security/context.ts";
 import type { Place } from "../core/routing/regions.ts";
 import type { Attempts } from "../platform/attempts.ts";
+import type { StoredEntry } from "../platform/cache/tier.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import type { HeldPlace } from "../platform/places-held.ts";
 import type { RouteRules } from "../platform/rules.ts";
@@ -37,7 +38,8 @@ export interface CacheCall {
 }
 
 export class Walk {
-  readonly request: Request;
+  /** Changed by whoever reads its body: then it carries what was read. */
+  request: Request;
   readonly ctx: ExecutionContext;
   readonly gateway: Gateway;
   readonly policy: CompiledPolicy;
@@ -73,6 +75,12 @@ export class Walk {
   // Set by the cache's rules and cache.
   influence: RequestInfluence | undefined = undefined;
   cacheCall: CacheCall | undefined = undefined;
+  /** Under which it was looked for; "" while nobody has asked the cache. */
+  cacheKey = "";
+  /** What it was answered from. */
+  cacheEntry: StoredEntry | undefined = undefined;
+  /** The answer is being stored. */
+  cacheStored = false;
   /** The cache's own, behind an answer's back: no client waits for it. */
   isBackground = false;
 

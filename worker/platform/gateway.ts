@@ -1,5 +1,6 @@
 // What one isolate is made of: its link to the objects and its knowledge of the instances. One per isolate, made at
 // the first request, because ids and clocks need one.
+import { CacheKeeper } from "./cache/keeper.ts";
 import { CacheStore } from "./cache/store.ts";
 import { Chaos } from "./chaos.ts";
 import type { Env } from "./env.ts";
@@ -16,6 +17,9 @@ export class Gateway {
   readonly cache = new CacheStore();
   readonly chaos: Chaos;
   readonly recorder: Recorder;
+  readonly keeper: CacheKeeper;
+  /** The walk of a request, for those that the gateway makes itself; whoever opens the door puts it here. */
+  serve: ((request: Request, ctx: ExecutionContext) => Promise<Response>) | undefined = undefined;
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
   /** The client's address when no edge tells it: locally it is this machine, elsewhere nobody knows. */
@@ -40,6 +44,8 @@ export class Gateway {
     this.identity = new Identity(env, this.isolate);
     this.chaos = new Chaos(this.isolate.orders);
     this.recorder = new Recorder(env);
+    this.keeper = new CacheKeeper(env, this.isolate.orders, this.cache);
+    this.isolate.cache = this.keeper;
   }
 }
 

@@ -4,6 +4,7 @@
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import { SecurityLog } from "../core/security/events.ts";
+import type { CacheKeeper } from "./cache/keeper.ts";
 import type { Env } from "./env.ts";
 import { Budgets } from "./budgets.ts";
 import { Limiter } from "./limiter.ts";
@@ -54,6 +55,8 @@ export class Isolate {
   readonly orders = new Orders();
   /** Who came with what he should not: told with the next report. */
   readonly security = new SecurityLog();
+  /** What surrounds this isolate's cache; the gateway puts it here. */
+  cache: CacheKeeper | undefined = undefined;
   readonly now: () => number;
 
   constructor(
@@ -162,6 +165,7 @@ export class Isolate {
     const discovered = source.discovered?.();
     const choices = source.choices?.();
     const security = this.security.drain();
+    const cache = this.cache?.drain();
     return {
       generation: policies.current?.generation ?? 0,
       services: source.drain(),
@@ -172,6 +176,7 @@ export class Isolate {
       ...(discovered === undefined ? {} : { discovered }),
       ...(choices === undefined ? {} : { choices }),
       ...(security === undefined ? {} : { security }),
+      ...(cache === undefined ? {} : { cache }),
       ...(problem === undefined ? {} : { policyError: `${problem.path} ${problem.message}`.trim() }),
     };
   }
@@ -185,6 +190,7 @@ export class Isolate {
     const background: Background = { waitUntil: (promise) => void under.push(promise) };
     if (reply.epochs.policy > policies.known) await news.refresh(background, true);
     if (policies.due(this.now())) await policies.load(background);
+    await this.cache?.hearPresence(this.now());
     // The report's own `waitUntil` keeps these alive.
     await Promise.all(under);
   }

@@ -29,6 +29,7 @@ export type Findings = Pick<
   | "ledgers"
   | "slices"
   | "security"
+  | "cache"
 >;
 
 export interface ReporterLinks {

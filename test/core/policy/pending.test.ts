@@ -25,13 +25,6 @@ describe("pendingSections", () => {
     );
   });
 
-  it.each<[string, WrittenPolicy]>([["cache.rules", { cache: { rules: [{ match: "GET /a" }] } }]])(
-    "tells %s",
-    (section, document) => {
-      expect(pending(document)).toContain(section);
-    },
-  );
-
   it("does not tell what is switched off", () => {
     expect(pending({ chaos: { enabled: false }, cache: false, security: {} })).toEqual([]);
   });

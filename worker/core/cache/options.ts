@@ -27,11 +27,22 @@ const tiers = v.pipe(
   v.check((names) => new Set(names).size === names.length, "must not name a level twice"),
 );
 
-/** `METHOD /path/*`, several methods as `GET,HEAD /path`; `*` for any method that may be cached. */
+/** Answers to other methods are never reused (RFC 9110 §9.3); POST only by a rule, keyed by its payload. */
+const CACHEABLE = new Set(["*", "GET", "HEAD", "POST"]);
+
+/** `METHOD /path/*`, several methods as `GET,HEAD /path`; `*` for GET and HEAD. */
 const rulePattern = v.pipe(
   v.string(),
   v.maxLength(1100),
   v.regex(/^(\*|[A-Z-]+(,[A-Z-]+)*) \/[^\s{}]*$/, "must be 'METHOD /path', with * for what varies"),
+  v.check(
+    (rule) =>
+      rule
+        .slice(0, rule.indexOf(" "))
+        .split(",")
+        .every((method) => CACHEABLE.has(method)),
+    "must name GET, HEAD or POST: answers to other methods are never reused",
+  ),
   v.check(
     (rule) => pathPatternProblem(pathOf(rule)) === undefined,
     (issue) => `has a path that ${pathPatternProblem(pathOf(issue.input)) ?? "is not a pattern"}`,
@@ -199,4 +210,6 @@ export const cacheOptions = v.pipe(
   ),
 );
 
+/** Of a policy whose cache is not switched off, defaults filled. */
 export type CacheOptions = v.InferOutput<typeof cacheOptions>;
+export type CacheRule = CacheOptions["rules"][number];

@@ -13,11 +13,6 @@ type InUse = (policy: Policy) => boolean;
 const isSet = (map: Readonly<Record<string, unknown>>): boolean => Object.keys(map).length > 0;
 
 const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
-  {
-    section: "cache.rules",
-    reason: "rules are not applied yet",
-    inUse: (policy) => policy.cache !== false && policy.cache.rules.length > 0,
-  },
   { section: "providers", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.providers) },
   { section: "models", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.models) },
 ];

@@ -1,4 +1,5 @@
 // What `InsightObject` is told and answers, as types only, like everything objects say to each other (objects.ts).
+import type { CacheNews, CacheReading } from "./cache-news.ts";
 import type { ChoiceTally, Mix } from "./reports.ts";
 import type { RollupBatch, Slices } from "./rollups.ts";
 
@@ -174,6 +175,9 @@ export interface InsightRpc {
   /** Counts a region's news in, by service, and answers with the mixes of those services that are not the policy's own. */
   learn(news: Record<string, LearnNews>): Promise<Record<string, Mix>>;
   reading(): InsightReading;
+  /** Counts in what a region's isolates saw of their caches; how often their rules are to be looked at. */
+  hearCache(news: CacheNews, analyseEverySeconds: number): Promise<void>;
+  cacheReading(): CacheReading;
   /** Takes a suggestion back, or puts it into force again; undefined when there is none of that id. */
   decide(id: string, decision: "apply" | "rollback"): Suggestion | undefined;
   /** Counts a batch once, however often it arrives; it is stored when this answers. */

@@ -4,6 +4,12 @@ import { hash32 } from "../stats/hash.ts";
 /** KV: the published policy document. */
 export const POLICY_KEY = "policy/current";
 
+/** KV: a blob of the cache's global level; `name` is a hash, with a reference behind it for a large body. */
+export const cacheBlobKey = (name: string): string => `cache/${name}`;
+
+/** KV: which keys the costly levels may hold. */
+export const CACHE_PRESENCE_KEY = "cache-presence";
+
 /** The one `ControlObject`. */
 export const CONTROL_NAME = "control";
 

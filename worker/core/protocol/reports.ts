@@ -2,6 +2,7 @@
 // lost report loses a second of news and nothing else; one that may have been lost is sent again, as it was.
 // Objects implement these types; core decides with them.
 
+import type { CacheNews } from "./cache-news.ts";
 import type { LedgerNumbers, LedgerPages } from "./ledgers.ts";
 import type { SliceRow } from "./rollups.ts";
 import type { SecurityNews } from "./security.ts";
@@ -54,6 +55,8 @@ export interface Report {
   slices?: SliceRow[];
   /** What there is to tell of security; absent for nothing. */
   security?: SecurityNews;
+  /** How its cache did since the last report; absent when nothing was asked of it. */
+  cache?: CacheNews;
   /** Newest numbers heard of the ledgers; what is newer comes with the reply. */
   ledgers?: LedgerNumbers;
 }

@@ -41,6 +41,9 @@ export class CacheStore {
   below: CacheTier | undefined = undefined;
   /** Undefined: nothing was ever purged. */
   purges: Purges | undefined = undefined;
+  /** Told of what was fetched and kept, and of what the origin confirmed: whoever learns how things change. */
+  kept: ((meta: EntryMeta, body: Uint8Array<ArrayBuffer>, background: Background) => void) | undefined = undefined;
+  confirmed: ((meta: EntryMeta) => void) | undefined = undefined;
   readonly fills = new Map<string, Fill>();
   #uncacheable = new LRUCache<string, number>({ max: MOST_REMEMBERED });
   #forgotten = new LRUCache<string, number>({ max: MOST_REMEMBERED });
@@ -90,6 +93,7 @@ export class CacheStore {
     const inMemory = meta.tiers === undefined || meta.tiers.includes("memory");
     const entry = inMemory ? this.memory.keep(meta, body) : undefined;
     this.#putBelow(meta, body, background);
+    this.kept?.(meta, body, background);
     return entry;
   }
 
@@ -107,6 +111,7 @@ export class CacheStore {
   /** New metadata for what is stored already (RFC 9111 §4.3.4), in every level. */
   update(entry: StoredEntry, meta: EntryMeta, background: Background): StoredEntry {
     const { below } = this;
+    this.confirmed?.(meta);
     const isNewVariant = entry.meta.variant !== meta.variant;
     if (below !== undefined && !isNewVariant) background.waitUntil(below.update(meta, background));
     if (!(entry.body instanceof Uint8Array)) return { ...entry, meta };

@@ -1,0 +1,158 @@
+// The cache as an operator sees and commands it: purges, what it is worth, what a request would find and why, what is kept warm. A purge
+// is stored by `ControlObject`, which also writes it down, and told to every region at once; isolates and levels that cannot be
+// reached obey when they next answer from an older entry. Reading counts nothing and forwards nothing.
+import * as v from "valibot";
+import { readPurge, purgeKey, purgeText } from "../core/cache/purge.ts";
+import { precision } from "../core/cache/warmth.ts";
+import { hexDigest } from "../platform/cache/digest.ts";
+import { lookUp } from "../platform/cache/lookup.ts";
+import type { CacheKeeper } from "../platform/cache/keeper.ts";
+import { readShape } from "./body.ts";
+import type { Asked } from "./context.ts";
+import { refusal, unavailable } from "./refuse.ts";
+import { tellRegions } from "./state.ts";
+
+const text = v.pipe(v.string(), v.maxLength(4096));
+const purgeQuestion = v.strictObject({
+  url: v.optional(text),
+  prefix: v.optional(text),
+  tag: v.optional(text),
+  pattern: v.optional(text),
+  all: v.optional(v.boolean()),
+  soft: v.optional(v.boolean()),
+});
+
+export async function purgeCache(c: Asked): Promise<Response> {
+  const body = await readShape(c, purgeQuestion);
+  if (!body.ok) return body.error;
+  const purge = readPurge(body.value);
+  if (typeof purge === "string") {
+    return refusal(c, { code: "body_invalid", errors: [{ path: "", message: purge }] });
+  }
+  const change = { actor: c.get("actor"), note: "" };
+  const stored = await c
+    .get("isolate")
+    .objects.askControl((control) => control.append("purge", purgeKey(purge), purgeText(purge), "cache.purge", change));
+  if (!stored.ok) return unavailable(c);
+  return c.json({ ...purge, number: stored.value, heard: await tellRegions(c) });
+}
+
+const fieldName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~\w-]{1,256}$/));
+const lookupQuestion = v.strictObject({
+  method: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z-]{1,32}$/)), "GET"),
+  /** Absolute, or a path on the host that is asked. */
+  url: v.pipe(v.string(), v.minLength(1), v.maxLength(16_384)),
+  headers: v.optional(v.record(fieldName, v.pipe(v.string(), v.maxLength(8_192))), {}),
+  /** Of a request whose payload is in its key. */
+  body: v.optional(v.pipe(v.string(), v.maxLength(262_144))),
+});
+
+export async function lookUpCache(c: Asked): Promise<Response> {
+  const asked = await readShape(c, lookupQuestion);
+  if (!asked.ok) return asked.error;
+  const isolate = c.get("isolate");
+  const policy = await isolate.refresh(c.executionCtx, c.req.raw.cf as IncomingRequestCfProperties | undefined);
+  const { cache } = isolate;
+  if (policy === undefined || cache === undefined) return refusal(c, { code: "policy_missing", retryAfterMs: 1_000 });
+  const { method, url, headers, body } = asked.value;
+  const absolute = url.startsWith("/") ? new URL(c.req.url).origin + url : url;
+  if (!URL.canParse(absolute)) {
+    return refusal(c, { code: "body_invalid", errors: [{ path: "url", message: "must be a URL or a path" }] });
+  }
+  let fields: Headers;
+  try {
+    fields = new Headers(headers);
+  } catch {
+    return refusal(c, { code: "body_invalid", errors: [{ path: "headers", message: "must hold header values" }] });
+  }
+  const bytes = body === undefined ? undefined : new Uint8Array(new TextEncoder().encode(body));
+  const question = {
+    method: method.toUpperCase(),
+    url: new URL(absolute).href,
+    headers: fields,
+    payloadBytes: bytes?.byteLength ?? 0,
+    payloadHash: bytes === undefined ? "" : await hexDigest(bytes),
+  };
+  return c.json({ region: isolate.region.name, ...(await lookUp(cache, policy, question, Date.now())) });
+}
+
+/** This isolate's own view, and the sums over all regions. */
+export async function getCacheStats(c: Asked): Promise<Response> {
+  const isolate = c.get("isolate");
+  const reading = await isolate.objects.askInsight((insight) => insight.cacheReading());
+  if (!reading.ok) return unavailable(c);
+  const { since, total, patterns, advice, admitted, analysedAt, warm } = reading.value;
+  const { cache } = isolate;
+  return c.json({
+    since: new Date(since).toISOString(),
+    total,
+    patterns,
+    warm,
+    advice,
+    analysedAt: new Date(analysedAt).toISOString(),
+    admitted,
+    isolate: cache === undefined ? null : isolateShown(cache),
+  });
+}
+
+function isolateShown({ store, levels, purges, presence }: CacheKeeper) {
+  const { memory } = store;
+  return {
+    memory: { bytes: memory.bytes, maxBytes: memory.maxBytes, keys: memory.keys },
+    levels: (levels?.levels.below ?? []).map((level) => ({
+      name: level.name,
+      hits: level.hits,
+      misses: level.misses,
+      stored: level.stored,
+      refused: level.refused,
+      lies: level.lies,
+      reads: level.reads.calls,
+      timeouts: level.reads.timeouts + level.writes.timeouts,
+      failures: level.reads.failures + level.writes.failures,
+      skipped: level.reads.skipped + level.writes.skipped,
+      resting: level.reads.restUntil > Date.now(),
+      lastFailure: level.reads.lastFailure || level.writes.lastFailure,
+    })),
+    promoted: levels?.promoted ?? 0,
+    admitted: levels?.admitted ?? 0,
+    sparedReads: levels?.spared ?? 0,
+    presence: presence.count,
+    purges: { lines: purges.count, newest: purges.epoch },
+  };
+}
+
+/** The most used keys, and those that were stored for nothing. */
+export async function getCacheKeys(c: Asked): Promise<Response> {
+  const reading = await c.get("isolate").objects.askInsight((insight) => insight.cacheReading());
+  if (!reading.ok) return unavailable(c);
+  const { since, keys } = reading.value;
+  return c.json({
+    since: new Date(since).toISOString(),
+    items: keys,
+    wasted: keys.filter(({ wasted }) => wasted > 0).toSorted((a, b) => b.wasted - a.wasted),
+  });
+}
+
+export async function getCacheWarmth(c: Asked): Promise<Response> {
+  const isolate = c.get("isolate");
+  const reading = await isolate.objects.askInsight((insight) => insight.cacheReading());
+  const { cache } = isolate;
+  const prefetch = isolate.policies.current?.policy.cache;
+  const options = prefetch === undefined || prefetch === false ? false : prefetch.prefetch;
+  return c.json({
+    enabled: options !== false && options.enabled,
+    fleet: reading.ok ? reading.value.warm : null,
+    isolate:
+      cache === undefined
+        ? null
+        : {
+            ...cache.warm,
+            precision: precision(cache.warm),
+            off: cache.warm.offUntil > Date.now(),
+            awaited: cache.awaited.size,
+            clients: cache.observer.sequences.clients,
+            transitions: cache.observer.sequences.transitions,
+            hot: options === false ? [] : cache.observer.hotness.hot(Date.now(), options).slice(0, 50),
+          },
+  });
+}

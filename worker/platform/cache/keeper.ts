@@ -1,0 +1,132 @@
+// What surrounds the cache of one isolate: the rules in force, the levels below memory, purges as they were heard, what was seen of its
+// use, and what may be fetched ahead. All of it follows the policy, once a generation; nothing of it is needed for an answer
+// to be right. The presence filter of the costly levels is shared through KV, read in the background while there is traffic.
+import { addWarm } from "../../core/cache/insight.ts";
+import { Presence } from "../../core/cache/presence.ts";
+import type { CompiledRules } from "../../core/cache/rules.ts";
+import { warmLedger, type Awaited, type WarmLedger } from "../../core/cache/warmth.ts";
+import type { CompiledPolicy } from "../../core/policy/compiled.ts";
+import type { CacheNews, RuleFacts, WarmCounts } from "../../core/protocol/cache-news.ts";
+import { CACHE_PRESENCE_KEY } from "../../core/protocol/names.ts";
+import type { EntryMeta } from "../../core/cache/entry.ts";
+import type { Env } from "../env.ts";
+import type { Background } from "../news.ts";
+import { OffPath } from "../offpath.ts";
+import type { Orders } from "../orders.ts";
+import { hexDigest } from "./digest.ts";
+import type { LayeredTier } from "./layered.ts";
+import { levelsOf } from "./levels.ts";
+import { CacheObserver } from "./observer.ts";
+import { HeardPurges } from "./purges.ts";
+import { Rulebook } from "./rulebook.ts";
+import type { CacheStore } from "./store.ts";
+
+const PRESENCE_EVERY_MS = 10_000;
+
+export class CacheKeeper {
+  readonly rulebook = new Rulebook();
+  readonly observer = new CacheObserver();
+  readonly presence = new Presence();
+  readonly purges: HeardPurges;
+  readonly store: CacheStore;
+  /** What fetching ahead costs and brings, in this isolate. */
+  readonly warm: WarmLedger = warmLedger();
+  /** Fetched ahead and not asked for yet: by URL, until when it may still be. */
+  readonly awaited: Awaited = new Map();
+  /** Below memory; undefined for none. */
+  levels: LayeredTier | undefined = undefined;
+  readonly kv = new OffPath("KV (cache presence)");
+  #env: Env;
+  #policy: CompiledPolicy | undefined;
+  #told: WarmCounts = { fetched: 0, used: 0, unused: 0, refused: 0 };
+  #rulesTold: CompiledPolicy | undefined;
+  #presenceAt = 0;
+
+  constructor(env: Env, orders: Orders, store: CacheStore) {
+    this.#env = env;
+    this.store = store;
+    this.purges = new HeardPurges(orders, (rule) => this.rulebook.queryOf(rule));
+    store.purges = this.purges;
+  }
+
+  /** A rule weighs how often something is asked for. */
+  get scores(): boolean {
+    return this.rulebook.scores;
+  }
+
+  /** The rules of the policy in force; the first request of a generation makes its levels. */
+  rules(policy: CompiledPolicy): CompiledRules {
+    const rules = this.rulebook.of(policy);
+    if (policy !== this.#policy) {
+      const before = this.#policy?.policy.cache;
+      const { cache } = policy.policy;
+      this.#policy = policy;
+      // A change elsewhere in the policy must not throw away what the levels have learned of themselves.
+      if (JSON.stringify(before) !== JSON.stringify(cache)) {
+        this.levels = cache === false ? undefined : levelsOf(cache, this.#env, this.presence);
+        this.store.below = this.levels;
+      }
+      this.store.kept = this.rulebook.learns ? this.#kept : undefined;
+      this.store.confirmed = this.rulebook.learns ? this.#confirmed : undefined;
+    }
+    return rules;
+  }
+
+  /** How often what a learning rule stores does change: by its validators, or by its body where it has none. */
+  #kept = (meta: EntryMeta, body: Uint8Array<ArrayBuffer>, background: Background): void => {
+    if (this.rulebook.rule(meta.rule)?.options.targetStaleness === undefined) return;
+    if (meta.etag !== "" || meta.lastModified !== "") return this.observer.fetched(meta, "");
+    background.waitUntil(hexDigest(body).then((hash) => this.observer.fetched(meta, hash)));
+  };
+
+  #confirmed = (meta: EntryMeta): void => this.observer.confirmed(meta);
+
+  /** News for the region since the last call; undefined when there is none. */
+  drain(): CacheNews | undefined {
+    const counts = this.observer.drain();
+    const admitted = this.levels?.drain() ?? [];
+    const warm = this.#warmNews();
+    const rules = this.#ruleNews();
+    if (counts === undefined && admitted.length === 0 && warm === undefined) return undefined;
+    return {
+      keys: counts?.keys ?? {},
+      patterns: counts?.patterns ?? {},
+      admitted,
+      ...(warm === undefined ? {} : { warm }),
+      ...(rules === undefined ? {} : { rules }),
+    };
+  }
+
+  #warmNews(): WarmCounts | undefined {
+    const { fetched, used, unused, refused } = this.warm;
+    const news = {
+      fetched: -this.#told.fetched,
+      used: -this.#told.used,
+      unused: -this.#told.unused,
+      refused: -this.#told.refused,
+    };
+    addWarm(news, { fetched, used, unused, refused });
+    this.#told = { fetched, used, unused, refused };
+    return news.fetched + news.used + news.unused + news.refused === 0 ? undefined : news;
+  }
+
+  /** Once a generation. */
+  #ruleNews(): Record<string, RuleFacts> | undefined {
+    if (this.#policy === undefined || this.#rulesTold === this.#policy) return undefined;
+    this.#rulesTold = this.#policy;
+    const { all } = this.rulebook.of(this.#policy);
+    return Object.fromEntries(
+      all.map(({ id, options }) => [id, { ttlSeconds: options.ttlSeconds ?? 0, strategy: options.strategy }]),
+    );
+  }
+
+  /** In the background of a report: what other isolates put into the costly levels. */
+  async hearPresence(now: number): Promise<void> {
+    if (this.levels?.isCostly !== true || now - this.#presenceAt < PRESENCE_EVERY_MS) return;
+    this.#presenceAt = now;
+    const answer = await this.kv.call(() =>
+      this.#env.KV.get(CACHE_PRESENCE_KEY, { type: "arrayBuffer", cacheTtl: 30 }),
+    );
+    if (answer.ok && answer.value !== null) this.presence.merge(new Uint8Array(answer.value));
+  }
+}

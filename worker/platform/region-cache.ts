@@ -1,0 +1,87 @@
+// What a region's isolates saw of their caches, on its way to the one `InsightObject`: merged here, told every few seconds while there is
+// any. What cannot be told stays merged as far as it is bounded; nobody waits for it.
+import { addUsage, type Usage } from "../core/cache/analytics.ts";
+import { addWarm, countsOf, usageOf } from "../core/cache/insight.ts";
+import type { CacheNews } from "../core/protocol/cache-news.ts";
+import { INSIGHT_NAME } from "../core/protocol/names.ts";
+import type { Report } from "../core/protocol/reports.ts";
+import type { Env } from "./env.ts";
+import { OffPath } from "./offpath.ts";
+
+const TELL_EVERY_MS = 2_000;
+const TIMEOUT_MS = 1_000;
+const MOST_KEYS = 500;
+const MOST_PATTERNS = 300;
+const MOST_ADMITTED = 5_000;
+
+export class RegionCache {
+  readonly offPath = new OffPath("InsightObject (cache)");
+  #env: Pick<Env, "INSIGHT">;
+  #keys = new Map<string, { pattern: string; usage: Usage }>();
+  #patterns = new Map<string, Usage>();
+  #admitted: string[] = [];
+  #warm = { fetched: 0, used: 0, unused: 0, refused: 0 };
+  #rules: CacheNews["rules"];
+  #analyseEverySeconds = 300;
+  #has = false;
+  #toldAt = 0;
+
+  constructor(env: Pick<Env, "INSIGHT">) {
+    this.#env = env;
+  }
+
+  configure(analyseEverySeconds: number): void {
+    this.#analyseEverySeconds = analyseEverySeconds;
+  }
+
+  take({ cache }: Report): void {
+    if (cache === undefined) return;
+    this.#has = true;
+    for (const [key, { pattern, counts }] of Object.entries(cache.keys)) {
+      const held = this.#keys.get(key);
+      if (held !== undefined) addUsage(held.usage, usageOf(counts));
+      else if (this.#keys.size < MOST_KEYS) this.#keys.set(key, { pattern, usage: usageOf(counts) });
+    }
+    for (const [pattern, counts] of Object.entries(cache.patterns)) {
+      const held = this.#patterns.get(pattern);
+      if (held !== undefined) addUsage(held, usageOf(counts));
+      else if (this.#patterns.size < MOST_PATTERNS) this.#patterns.set(pattern, usageOf(counts));
+    }
+    if (this.#admitted.length < MOST_ADMITTED) this.#admitted.push(...cache.admitted);
+    addWarm(this.#warm, cache.warm);
+    this.#rules = cache.rules ?? this.#rules;
+  }
+
+  /** Tells what there is, not oftener than every few seconds. */
+  async tell(): Promise<void> {
+    const now = Date.now();
+    if (!this.#has || now - this.#toldAt < TELL_EVERY_MS || now < this.offPath.restUntil) return;
+    this.#toldAt = now;
+    const news = this.#news();
+    await this.offPath.call(
+      () => this.#env.INSIGHT.getByName(INSIGHT_NAME).hearCache(news, this.#analyseEverySeconds),
+      TIMEOUT_MS,
+    );
+  }
+
+  /** A call that fails loses some seconds of counts: telling them twice would be worse. */
+  #news(): CacheNews {
+    const keys = [...this.#keys].map(
+      ([key, { pattern, usage }]) => [key, { pattern, counts: countsOf(usage) }] as const,
+    );
+    const patterns = [...this.#patterns].map(([name, usage]) => [name, countsOf(usage)] as const);
+    const news: CacheNews = {
+      keys: Object.fromEntries(keys),
+      patterns: Object.fromEntries(patterns),
+      admitted: this.#admitted,
+      warm: this.#warm,
+      ...(this.#rules === undefined ? {} : { rules: this.#rules }),
+    };
+    this.#keys.clear();
+    this.#patterns.clear();
+    this.#admitted = [];
+    this.#warm = { fetched: 0, used: 0, unused: 0, refused: 0 };
+    this.#has = false;
+    return news;
+  }
+}
