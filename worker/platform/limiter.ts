@@ -22,7 +22,7 @@ export type LimitCounts = Record<Taken["outcome"], number> & { shadowed: number 
 
 const MOST_ENTRIES = 50_000;
 /** A lease is to last for so many requests, if they come within `LONGEST_SPAN_MS`. */
-const WORTH_A_CALL = 64;
+const WORTH_A_CALL = 192;
 const LONGEST_SPAN_MS = 30_000;
 /** From one lease to the next. */
 const GROWTH = 8;

@@ -74,6 +74,11 @@ describe("a quota: 100 a minute, all at once if need be", () => {
     expect(free(turn(state, NOW + 60_000, quota), NOW + 60_000, 0, quota)).toBe(91);
   });
 
+  it("holds no more in its window, however slowly it is used up", () => {
+    const passed = run(every(180, NOW, 333), quota);
+    expect(passed.filter((at) => at < NOW + 60_000)).toHaveLength(100);
+  });
+
   it("never opens before a request conforms, though the window is over", () => {
     let state = turn(freshPeriod(), NOW, quota);
     state = pass(state, 100, NOW + 59_900, quota);
@@ -97,7 +102,15 @@ describe("a quota: 100 a minute, all at once if need be", () => {
 
 it("shuts nobody out for longer than the rule could, whatever was stored", () => {
   const late = NOW * 2;
-  const stored = { tat: late, windowAt: late, refusals: 1, refusedAt: late, blockedUntil: late, abused: false };
+  const stored = {
+    tat: late,
+    windowAt: late,
+    passed: 0,
+    refusals: 1,
+    refusedAt: late,
+    blockedUntil: late,
+    abused: false,
+  };
   const state = clamped(stored, NOW, rule());
   expect(level(state, NOW, rule())).toBe(20);
   expect(state).toMatchObject({ windowAt: NOW, refusedAt: NOW, blockedUntil: NOW + 60_000 });

@@ -56,11 +56,21 @@ describe("a lease", () => {
   it("counts as used when its time is over", () => {
     const object = new Object(minute(10_000));
     object.ask("a", NOW, { want: 100, spanMs: 2_000 });
-    expect(object.ask("b", NOW + 1_999, { need: 0 }).left).toEqual([9_900]);
+    expect(object.ask("b", NOW + 1_999, { need: 0 }).left).toEqual([9_899]);
     expect(object.state.leases).toHaveLength(1);
-    // One request is made up for every 6 ms: the first has been, of the hundred 16 within 100 ms.
-    expect(object.ask("b", NOW + 2_100, { need: 0 }).left).toEqual([9_916]);
+    expect(object.ask("b", NOW + 2_100, { need: 0 })).toMatchObject({ left: [9_899], taken: 0 });
     expect(object.state.leases).toEqual([]);
+  });
+
+  it("is charged for what was used alone, when its isolate tells of it afterwards", () => {
+    const object = new Object(hour(10_000));
+    object.ask("a", NOW, { want: 100, spanMs: 1_000 });
+    object.ask("c", NOW, { want: 100, spanMs: 1_000 });
+    expect(object.ask("b", NOW + 1_000, { need: 0 }).left).toEqual([9_798]);
+    expect(object.ask("a", NOW + 2_000, { need: 0, used: 30 }).left).toEqual([9_868]);
+    expect(object.ask("a", NOW + 3_000, { need: 0, used: 30 }).left).toEqual([9_868]);
+    // What time has made up for meanwhile was never missing: of a new window nothing is taken back.
+    expect(object.ask("c", NOW + 3_600_000, { need: 0 }).left).toEqual([10_000]);
   });
 
   it("is refused by the period that is spent, and only that one is told", () => {
@@ -83,8 +93,9 @@ describe("a lease", () => {
     const object = new Object(minute(1_000));
     expect(object.ask("a", NOW, { need: 700, want: 40, spanMs: 1_000 })).toMatchObject({ taken: 700, leased: 37 });
     const refused = object.ask("b", NOW + 100, { need: 300 });
-    expect(refused).toMatchObject({ taken: 264, blocked: false, refusedMs: 900, spent: [0] });
-    expect(object.ask("b", NOW + 1_000)).toMatchObject({ taken: 1, refusedMs: 0 });
+    expect(refused).toMatchObject({ taken: 263, blocked: false, refusedMs: 900, spent: [0] });
+    // All of it counts as used when it is over: the quota is spent until its window ends.
+    expect(object.ask("b", NOW + 1_000)).toMatchObject({ taken: 0, refusedMs: 59_000 });
   });
 
   it("is forgotten when nothing is left to remember", () => {

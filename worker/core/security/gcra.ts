@@ -11,6 +11,8 @@ export interface PeriodState {
   tat: number;
   /** When the window began: with the first request after the one before had ended. */
   windowAt: number;
+  /** Requests that passed within the window. */
+  passed: number;
   /** Within the window, at least `APART_MS` apart. */
   refusals: number;
   refusedAt: number;
@@ -27,7 +29,7 @@ const QUANTUM_MS = 1_000;
 const EPSILON = 1e-6;
 
 export const freshPeriod = (): PeriodState => ({
-  ...{ tat: 0, windowAt: 0, refusals: 0, refusedAt: 0 },
+  ...{ tat: 0, windowAt: 0, passed: 0, refusals: 0, refusedAt: 0 },
   ...{ blockedUntil: 0, abused: false },
 });
 
@@ -46,6 +48,7 @@ export function clamped(state: PeriodState, now: number, rule: PeriodRule): Peri
   return {
     tat: Math.min(state.tat, now + rule.burst * cellMs(rule)),
     windowAt: Math.min(state.windowAt, now),
+    passed: state.passed,
     refusals: state.refusals,
     refusedAt: Math.min(state.refusedAt, now),
     abused: state.abused,
@@ -55,18 +58,29 @@ export function clamped(state: PeriodState, now: number, rule: PeriodRule): Peri
 
 /** How many may pass now; `reserved` are promised to others. */
 export function free(state: PeriodState, now: number, reserved: number, rule: PeriodRule): number {
-  if (state.blockedUntil > now) return 0;
-  return Math.max(0, Math.floor(rule.burst - level(state, now, rule) - reserved + EPSILON));
+  return state.blockedUntil > now ? 0 : Math.max(0, Math.floor(room(state, now, rule) - reserved + EPSILON));
+}
+
+/** By GCRA; of a quota also by its window, which holds no more than the quota however slowly it is used up. */
+function room(state: PeriodState, now: number, rule: PeriodRule): number {
+  const conforming = rule.burst - level(state, now, rule);
+  return rule.paced ? conforming : Math.min(conforming, Math.max(rule.quota, rule.burst) - state.passed);
 }
 
 /** A window begins with the first request after the last one's end. */
 export function turn(state: PeriodState, now: number, rule: PeriodRule): PeriodState {
-  return now < state.windowAt + rule.ms ? state : { ...state, windowAt: now, refusals: 0 };
+  return now < state.windowAt + rule.ms ? state : { ...state, windowAt: now, passed: 0, refusals: 0 };
 }
 
 /** `count` requests passed at `at`. */
 export function pass(state: PeriodState, count: number, at: number, rule: PeriodRule): PeriodState {
-  return count === 0 ? state : { ...state, tat: Math.max(state.tat, at) + count * cellMs(rule) };
+  if (count === 0) return state;
+  return { ...state, tat: Math.max(state.tat, at) + count * cellMs(rule), passed: state.passed + count };
+}
+
+/** `conforming` requests were charged and did not pass after all; `passed` of them in the window that stands. */
+export function takeBack(state: PeriodState, conforming: number, passed: number, rule: PeriodRule): PeriodState {
+  return { ...state, tat: state.tat - conforming * cellMs(rule), passed: Math.max(0, state.passed - passed) };
 }
 
 /** Requests that are let pass together where a rate is spent. */
@@ -104,7 +118,7 @@ export function refuse(
     state.abused = true;
     state.blockedUntil = Math.max(state.blockedUntil, now + rule.blockMs);
   }
-  if (state.blockedUntil > now || level(state, now, rule) + 1 <= rule.burst + EPSILON) return state;
+  if (state.blockedUntil > now || room(state, now, rule) + EPSILON >= 1) return state;
   const waitMs = rule.paced
     ? conformMs(state, now, quantum(rule), reserved, rule)
     : Math.max(state.windowAt + rule.ms - now, conformMs(state, now, 1, 0, rule));

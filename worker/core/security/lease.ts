@@ -10,10 +10,12 @@ import {
   forgottenAt,
   free,
   freshPeriod,
+  level,
   pass,
   quantum,
   refuse,
   resetMs,
+  takeBack,
   turn,
   type PeriodState,
 } from "./gcra.ts";
@@ -25,13 +27,20 @@ export interface Lease {
   readonly endsAt: number;
 }
 
+/** A lease that ended before its isolate told of it, charged as used. */
+export interface Lapsed extends Lease {
+  /** By period, how much of it could still be taken back: what time has made up for meanwhile cannot. */
+  readonly back: Readonly<Partial<Record<PeriodName, number>>>;
+}
+
 /** Plain JSON. */
 export interface LimitState {
   readonly periods: Readonly<Partial<Record<PeriodName, PeriodState>>>;
   readonly leases: readonly Lease[];
+  readonly lapsed: readonly Lapsed[];
 }
 
-export const freshLimit = (): LimitState => ({ periods: {}, leases: [] });
+export const freshLimit = (): LimitState => ({ periods: {}, leases: [], lapsed: [] });
 
 /** Below this burst nothing is leased beyond the need. */
 const LEASED_FROM = 256;
@@ -39,24 +48,26 @@ const LEASED_FROM = 256;
 const PART = 8;
 const SMALLEST_LEASE = 8;
 const LONGEST_MS = 30_000;
+const LAPSED_KEPT = 32;
 
 type Ask = Omit<LeaseAsk, "limit" | "who" | "rule">;
 
 export function lease(before: LimitState, ask: Ask, now: number, rule: LimitRule): [LimitState, LeaseAnswer] {
-  const { periods, leases } = settle(before, ask, now, rule);
-  const reserved = leases.reduce((sum, each) => sum + each.tokens, 0);
-  const room = Math.min(...periods.map((state, index) => free(state, now, reserved, rule.periods[index]!)));
+  const told = settle(before, ask, now, rule);
+  const reserved = told.leases.reduce((sum, each) => sum + each.tokens, 0);
+  const room = Math.min(...told.periods.map((state, index) => free(state, now, reserved, rule.periods[index]!)));
   const taken = Math.min(ask.need, room);
-  let next = periods.map((state, index) => pass(state, taken, now, rule.periods[index]!));
+  const { lapsed, ...charged } = charge(told, taken, now, rule);
+  let next: readonly PeriodState[] = charged.periods;
   let verdict: Verdict = CLEAR;
   let leased = 0;
-  if (taken < ask.need) [next, verdict] = refuseAll(next, ask, now, leases, reserved, rule);
+  if (taken < ask.need) [next, verdict] = refuseAll(next, ask, now, told.leases, reserved, rule);
   else leased = extra(room - taken, ask.want, rule);
   const lifeMs = Math.min(Math.max(ask.spanMs, 1_000), LONGEST_MS);
-  const all = leaseTo(leases, ask.isolate, leased, now + lifeMs);
   const state: LimitState = {
     periods: Object.fromEntries(next.map((each, index) => [rule.periods[index]!.name, each])),
-    leases: all,
+    leases: leaseTo(told.leases, ask.isolate, leased, now + lifeMs),
+    lapsed,
   };
   const promised = reserved + leased;
   const answer: LeaseAnswer = {
@@ -70,26 +81,62 @@ export function lease(before: LimitState, ask: Ask, now: number, rule: LimitRule
   return [state, answer];
 }
 
+interface Charged {
+  readonly periods: readonly PeriodState[];
+  readonly lapsed: readonly Lapsed[];
+}
+
+/** `count` requests passed at `at`: from then on nothing can be taken back that time has made up for. */
+function charge({ periods, lapsed }: Charged, count: number, at: number, { periods: rules }: LimitRule): Charged {
+  if (count === 0) return { periods, lapsed };
+  const left = periods.map((state, index) => level(state, at, rules[index]!));
+  const capped = lapsed.map((each) => {
+    const back: Partial<Record<PeriodName, number>> = {};
+    rules.forEach(({ name }, index) => {
+      back[name] = Math.min(each.back[name] ?? 0, left[index]!);
+      left[index]! -= back[name];
+    });
+    return { ...each, back };
+  });
+  return { periods: periods.map((state, index) => pass(state, count, at, rules[index]!)), lapsed: capped };
+}
+
 /** What is over is charged, then what the asker tells; windows that have ended begin anew. */
-function settle(
-  before: LimitState,
-  ask: Ask,
-  now: number,
-  rule: LimitRule,
-): { periods: PeriodState[]; leases: readonly Lease[] } {
+function settle(before: LimitState, ask: Ask, now: number, rule: LimitRule): Charged & { leases: readonly Lease[] } {
   const over = before.leases.filter((each) => each.endsAt <= now).toSorted((a, b) => a.endsAt - b.endsAt);
   const standing = before.leases.filter((each) => each.endsAt > now);
+  let charged: Charged = {
+    periods: rule.periods.map((period) => clamped(before.periods[period.name] ?? freshPeriod(), now, period)),
+    lapsed: before.lapsed,
+  };
+  for (const each of over) {
+    charged = charge(charged, each.tokens, each.endsAt, rule);
+    const back = Object.fromEntries(rule.periods.map(({ name }) => [name, each.tokens]));
+    charged = { ...charged, lapsed: [...charged.lapsed, { ...each, back }].slice(-LAPSED_KEPT) };
+  }
   const own = standing.find((each) => each.isolate === ask.isolate);
   const used = Math.min(ask.used, own?.tokens ?? 0);
-  const periods = rule.periods.map((period) => {
-    let state = clamped(before.periods[period.name] ?? freshPeriod(), now, period);
-    for (const each of over) state = pass(state, each.tokens, each.endsAt, period);
-    return turn(pass(state, used, now, period), now, period);
-  });
-  if (own === undefined) return { periods, leases: standing };
+  charged = own === undefined ? unlapse(charged, ask, now, rule) : charge(charged, used, now, rule);
+  const periods = charged.periods.map((state, index) => turn(state, now, rule.periods[index]!));
+  if (own === undefined) return { periods, lapsed: charged.lapsed, leases: standing };
   const tokens = Math.min(own.tokens - used, ask.keep);
   const kept = standing.map((each) => (each === own ? { ...own, tokens } : each));
-  return { periods, leases: kept.filter((each) => each.tokens > 0) };
+  return { periods, lapsed: charged.lapsed, leases: kept.filter((each) => each.tokens > 0) };
+}
+
+/** The asker tells how much it used of a lease that has ended: the rest did not pass. */
+function unlapse({ periods, lapsed }: Charged, ask: Ask, now: number, { periods: rules }: LimitRule): Charged {
+  const own = lapsed.find((each) => each.isolate === ask.isolate);
+  if (own === undefined) return { periods, lapsed };
+  const unused = Math.max(0, own.tokens - ask.used);
+  return {
+    periods: periods.map((state, index) => {
+      const rule = rules[index]!;
+      const conforming = Math.min(unused, own.back[rule.name] ?? 0, level(state, now, rule));
+      return takeBack(state, conforming, own.endsAt >= state.windowAt ? unused : 0, rule);
+    }),
+    lapsed: lapsed.filter((each) => each !== own),
+  };
 }
 
 /** The asker's lease, longer and larger; its end moves, for all of its tokens. */
@@ -118,7 +165,7 @@ function refuseAll(
   leases: readonly Lease[],
   reserved: number,
   { periods: rules, afterRefusals }: LimitRule,
-): [PeriodState[], Verdict] {
+): [readonly PeriodState[], Verdict] {
   const spent: number[] = [];
   let until = 0;
   let blocked = false;
