@@ -28,7 +28,8 @@ beforeAll(async () => {
   rig = await startRig({
     policy: {
       expose: true,
-      ai: { auth: "none" },
+      ai: { auth: "none", cors: { origins: ["https://app.example.com"] } },
+      security: { addresses: { deny: ["198.51.100.0/24"] } },
       providers: { one: { adapter: "openai", baseUrl: `${upstream.origin}/v1`, key: { secret: "ONE_KEY" } } },
       models: { smart: { targets: ["one/gpt-x"] } },
     },
@@ -102,4 +103,24 @@ it("surfaces a provider that refuses the gateway's key as 502", async () => {
   const answer = await post("/v1/chat/completions", { model: "smart", messages });
   expect(answer.status).toBe(502);
   expect(answer.text).not.toContain("sk-one");
+});
+
+it("answers browsers of the policy's origins, and keeps out who is to be kept out, in the surface's form", async () => {
+  const ask = (method: string, headers: Record<string, string>) =>
+    open(rig.g1, {
+      method,
+      target: "/v1/chat/completions",
+      headers,
+      ...(method === "POST" ? { body: "{" } : {}),
+    }).answer();
+  const origin = { Origin: "https://app.example.com" };
+  const preflight = await ask("OPTIONS", { ...origin, "Access-Control-Request-Method": "POST" });
+  expect(preflight.status).toBe(204);
+  expect(preflight.header("access-control-allow-origin")).toBe(origin.Origin);
+  const refused = await ask("POST", origin);
+  expect(refused.status).toBe(400);
+  expect(refused.header("access-control-allow-origin")).toBe(origin.Origin);
+  const out = await ask("POST", { "CF-Connecting-IP": "198.51.100.1" });
+  expect(out.status).toBe(403);
+  expect(out.json()).toMatchObject({ error: {} });
 });

@@ -20,6 +20,7 @@ import { answerChat } from "./chat.ts";
 import { aiOf } from "./compiled.ts";
 import { answerCount } from "./count.ts";
 import { answerEmbeddings } from "./embeddings.ts";
+import { guard, writeOrigins } from "./guard.ts";
 import { answerModel, answerModels } from "./models.ts";
 import { capture } from "./settle.ts";
 import { AiWalk } from "./walk.ts";
@@ -78,12 +79,13 @@ export async function answerAi(
   isolate.metrics.inFlight++;
   let answer: Response;
   try {
-    answer = await answered(walk, endpoint);
+    answer = guard(walk) ?? (await answered(walk, endpoint));
   } catch (error) {
     // A bug of ours: its text is for the log, never for the client.
     console.error(`${walk.correlationId}:`, error);
     answer = refuse(walk, failureOf("internal"));
   }
+  writeOrigins(walk, answer);
   capture(walk, answer.status);
   return answer;
 }

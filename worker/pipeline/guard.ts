@@ -1,8 +1,8 @@
 // What is looked at before anybody is asked who he is: addresses that are kept out, methods that nobody may use, media types of
 // bodies, and preflights, which the gateway answers itself. A request under a policy that says nothing of these pays a few
 // comparisons.
-import { PREFLIGHT_VARY, preflightFields } from "../core/security/cors.ts";
 import { letsIn, takesType } from "../core/security/guard.ts";
+import { preflightAnswer, preflightMethod } from "../platform/preflight.ts";
 import { rulesOf, type Rules } from "../platform/rules.ts";
 import type { Verdict, Walk } from "./walk.ts";
 
@@ -28,15 +28,11 @@ export function guard(walk: Walk): Verdict {
 /** Of the route that would take the request it asks for. It shows no credentials, so it is answered before any are asked for. */
 function preflight(walk: Walk, rules: Rules): Response | undefined {
   const { headers, host, canonicalPath } = walk;
-  const method = headers.get("access-control-request-method");
-  const origin = headers.get("origin");
-  if (method === null || origin === null) return undefined;
+  const method = preflightMethod(walk.method, headers);
+  if (method === undefined) return undefined;
   const route = walk.policy.route(host, canonicalPath, method, headers);
   const cors = route === undefined ? undefined : rules.of(route).cors;
   if (cors === undefined) return undefined;
   walk.route = route;
-  const answer = new Headers({ vary: PREFLIGHT_VARY });
-  const asked = headers.get("access-control-request-headers");
-  for (const [name, value] of preflightFields(cors, origin, asked)) answer.set(name, value);
-  return new Response(null, { status: 204, headers: answer });
+  return preflightAnswer(cors, headers);
 }

@@ -4,7 +4,7 @@ import type { CompiledPolicy, CompiledRoute } from "../core/policy/compiled.ts";
 import type { Policy } from "../core/policy/schema.ts";
 import { compileCors, type Cors } from "../core/security/cors.ts";
 import { allowField, compileAddresses, type AddressRules } from "../core/security/guard.ts";
-import { compileLimit, type Limit } from "../core/security/limits.ts";
+import { compileBudget, compileLimit, type Budget, type Limit } from "../core/security/limits.ts";
 
 export interface RouteRules {
   /** Undefined: cross-origin fields are the upstream's own. */
@@ -21,6 +21,19 @@ export interface Rules {
   /** `Allow` of a forbidden method. */
   readonly allow: string;
   of(route: CompiledRoute): RouteRules;
+  /** Of the AI door as a whole. */
+  readonly ai: AiRules & { readonly cors: Cors | undefined };
+  /** Of one model of the policy, beside those of the door. */
+  model(name: string): AiRules;
+  /** What may be spent at one provider. */
+  provider(name: string): Budget | undefined;
+}
+
+/** What AI requests are counted by: requests, and what they spend. */
+export interface AiRules {
+  readonly limit: Limit | undefined;
+  /** Of the limit, and of the budget beside it. */
+  readonly budgets: readonly Budget[];
 }
 
 const NONE: RouteRules = { cors: undefined, contentTypes: undefined, limit: undefined };
@@ -60,6 +73,34 @@ function compile(compiled: CompiledPolicy): Rules {
     forbidden,
     allow: allowField(forbidden),
     of: (route) => rules.get(route) ?? (route.kind === "direct" ? direct : NONE),
+    ...compileAi(compiled.policy, limits, common),
+  };
+}
+
+const NO_AI: AiRules = { limit: undefined, budgets: [] };
+
+/** Budgets have names of their own: a model, a provider and a limit may be called alike. */
+function compileAi(
+  { ai, models, providers }: Policy,
+  limits: ReadonlyMap<string, Limit>,
+  common: Cors | undefined,
+): Pick<Rules, "ai" | "model" | "provider"> {
+  const rulesFor = (name: string, written: Pick<Policy["ai"], "rateLimit" | "budget">): AiRules => {
+    const limit = limitNamed(limits, written.rateLimit);
+    const own = written.budget === undefined ? undefined : compileBudget(name, written.budget);
+    return { limit, budgets: [limit?.budget, own].filter((budget) => budget !== undefined) };
+  };
+  const byModel = new Map(Object.entries(models).map(([name, model]) => [name, rulesFor(`model ${name}`, model)]));
+  const byProvider = new Map(
+    Object.entries(providers).map(([name, { budget }]) => [
+      name,
+      budget === undefined ? undefined : compileBudget(`provider ${name}`, budget),
+    ]),
+  );
+  return {
+    ai: { ...rulesFor("ai", ai), cors: corsOf(ai.cors, common) },
+    model: (name) => byModel.get(name) ?? NO_AI,
+    provider: (name) => byProvider.get(name),
   };
 }
 

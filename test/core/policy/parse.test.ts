@@ -445,6 +445,11 @@ describe("refused, with the path of what is wrong", () => {
       ["security.jwt.issuers[0].algorithms[0]"],
     ],
     ["any origin with credentials", { security: { cors: { origins: ["*"], credentials: true } } }, ["security.cors"]],
+    [
+      "a path that names another host",
+      { regions: { weur: { latitude: 0, longitude: 0, probe: { path: "//evil.test/" } } } },
+      ["regions.weur.probe.path"],
+    ],
     ["a limit of nothing", { security: { rateLimits: { a: { burst: 5 } } } }, ["security.rateLimits.a"]],
     [
       "matches() in a condition",

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { policyJsonSchema } from "../../../worker/core/policy/jsonschema.ts";
 import { parsePolicy } from "../../../worker/core/policy/parse.ts";
 import type { Policy, WrittenPolicy } from "../../../worker/core/policy/schema.ts";
 import { addressProblem, checkTarget } from "../../../worker/core/policy/targets.ts";
@@ -108,7 +109,48 @@ describe("checkTarget", () => {
     ]);
   });
 
+  it("knows every field of the schema that takes a URL", () => {
+    // Whoever adds one sees this fail, and lists it above and in targets.ts.
+    expect([...urlFields()].toSorted()).toEqual([
+      "cache.redis.url",
+      "notifiers.*.url",
+      "providers.*.baseUrl",
+      "regions.*.endpoint",
+      "security.jwt.issuers.[].jwksUrl",
+      "services.*.discovery.resolver",
+      "services.*.discovery.url",
+      "services.*.instances.[].url",
+      "telemetry.otlp.url",
+    ]);
+  });
+
   it("finds nothing where private addresses are allowed", () => {
     expect(checkTarget(policy, "local", { allowPrivate: true })).toEqual([]);
   });
 });
+
+/** Paths of the published schema at which a URL may stand, `*` for any name. */
+function urlFields(): Set<string> {
+  const schema = JSON.parse(JSON.stringify(policyJsonSchema())) as Record<string, unknown>;
+  const found = new Set<string>();
+  const visit = (node: unknown, path: readonly string[]): void => {
+    if (typeof node !== "object" || node === null) return;
+    for (const [key, value] of Object.entries(node)) {
+      if (key === "$ref" && typeof value === "string") {
+        const name = value.slice(value.lastIndexOf("/") + 1);
+        if (name === "httpUrl" || name === "upstreamUrl") found.add(path.join("."));
+        else visit((schema["$defs"] as Record<string, unknown>)[name], path);
+      } else if (key === "properties") {
+        for (const [name, field] of Object.entries(value as object)) visit(field, [...path, name]);
+      } else if (key === "additionalProperties") visit(value, [...path, "*"]);
+      else if (key === "items") visit(value, [...path, "[]"]);
+      else if (key === "anyOf" || key === "oneOf" || key === "allOf") {
+        for (const each of value as unknown[]) visit(each, path);
+      } else if (key === "pattern" && String(value).startsWith("^https?:")) found.add(path.join("."));
+    }
+  };
+  visit(schema, []);
+  // An origin is compared, never called.
+  for (const path of found) if (path.endsWith("origins.[]")) found.delete(path);
+  return found;
+}

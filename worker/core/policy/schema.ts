@@ -191,7 +191,7 @@ const ai = v.strictObject({
   allowProviderModels: v.optional(v.boolean(), true),
   /** Requests may bring their own fallbacks, and Portkey's config object. */
   allowRequestConfig: v.optional(v.boolean(), true),
-  cors: offUnlessGiven(corsOptions),
+  cors: v.optional(v.union([v.literal(false), corsOptions])),
 });
 
 // --- the document ---

@@ -133,6 +133,8 @@ export const requestPath = v.pipe(
   v.string(),
   v.maxLength(1024),
   v.regex(/^\/[\x21-\x22\x24-\x5b\x5d-\x7e]*$/, "must be a path that begins with '/', without spaces and fragment"),
+  // RFC 3986 §4.2: resolved against a base it would name another host.
+  v.check((path) => !path.startsWith("//"), "must not begin with '//'"),
 );
 
 export const latitude = v.pipe(v.number(), v.minValue(-90), v.maxValue(90));
