@@ -246,6 +246,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     const services = new Set([
       ...this.#state.pending.keys(),
       ...this.#state.leases.keys(),
+      ...this.#state.refused.keys(),
       ...this.#services.waiting(now),
     ]);
     this.#services.forgetLeases(now);

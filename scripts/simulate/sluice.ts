@@ -1,7 +1,8 @@
 // Sluice as a contestant: the gateway's own choice, breakers and reports, put together as the platform does it. One isolate
 // asks its region's objects in the background, over a network with their distance; three variants differ in whether those
 // objects answer, hang, or are not there at all.
-import { survey } from "../../worker/core/resilience/available.ts";
+// Length: one isolate's choice, news and reports read as they stand in the platform.
+import { NOBODY as NONE, lonely, survey, suspect, suspectFrom } from "../../worker/core/resilience/available.ts";
 import {
   gate,
   hear,
@@ -13,8 +14,21 @@ import {
   wantsLease,
 } from "../../worker/core/resilience/gate.ts";
 import type { Admission, Gate, NewsState } from "../../worker/core/resilience/gate.ts";
+import { freshCalls } from "../../worker/core/resilience/local.ts";
 import type { BreakerOptions } from "../../worker/core/resilience/breaker.ts";
 import type { Outcome } from "../../worker/core/resilience/outcome.ts";
+import {
+  LONGEST_WAIT_MS,
+  NEWS_GOOD_MS,
+  RECENT_MS,
+  hasAnswered,
+  hasFailed,
+  isProven,
+  newsPatienceMs,
+  reliability,
+  reportWaitMs,
+} from "../../worker/core/protocol/pace.ts";
+import type { Reliability } from "../../worker/core/protocol/pace.ts";
 import type { InstanceDelta, Report } from "../../worker/core/protocol/reports.ts";
 import { REFUSED, anyEligible, chooseInstance } from "../../worker/core/routing/choice.ts";
 import { ended, experience, refresh, sent, serviceExperience, settle } from "../../worker/core/routing/experience.ts";
@@ -46,16 +60,14 @@ import type { Answer } from "./objects.ts";
 
 const ROUTING = v.parse(routingOptions, {});
 const BREAKER: BreakerOptions = v.parse(breakerOptions, {});
-/** The platform's own: a lease is waited for at most this long, a call at most that long, and after five it rests. */
+/** The platform's own: a lease is waited for at most this long, a call at most that long. */
 const LEASE_TIMEOUT_MS = 250;
 const CALL_TIMEOUT_MS = 2000;
-const FAILURES_TO_REST = 5;
-const FIRST_REST_MS = 5000;
-const LONGEST_REST_MS = 60_000;
-/** News is good for this long; then the first request asks, and waits at most so long for the answer. */
-const NEWS_GOOD_MS = 5000;
-const NEWS_PATIENCE_MS = 100;
-const REPORT_JITTER = 0.2;
+/** A probe waits this long for a request that could be tried again should the probe fail; then anybody goes. */
+const ANYONE_PROBES_MS = 500;
+const MOST_ATTEMPTS = 3;
+/** A closed verdict is believed at least this long without a reply. */
+const BELIEVED_MS = 1500;
 
 /** `alive`: they answer. `dead`: every call hangs. `absent`: nobody ever asks. */
 export type Objects = "alive" | "dead" | "absent";
@@ -90,6 +102,7 @@ class Isolate implements Balancer {
   readonly #news: NewsState;
   readonly #regions: Region[];
   #order: RegionOrder | undefined;
+  #dueSince = 0;
   #refreshedAt = 0;
   /** Admission of the attempt that `pick` has just found, and of those under way by ticket. */
   #admitted: Admission = "yes";
@@ -98,6 +111,7 @@ class Isolate implements Balancer {
   readonly #counts: Counts[];
   readonly #voted: boolean[];
   #requests = 0;
+  #refused = 0;
   /** Of probes since the last report, as `service/instance`. */
   #passed: string[] = [];
   #failed: Record<string, number> = {};
@@ -107,12 +121,12 @@ class Isolate implements Balancer {
   #reportedAt: number;
   #reportDueAt = 0;
   #nextReportMs = 1000;
+  #sentAt = Number.NEGATIVE_INFINITY;
   #calling = 0;
-  #failures = 0;
-  #restUntil = 0;
-  /** News is asked for from here on, and whether an answer is under way. */
+  readonly #region: Reliability = reliability();
+  /** News is asked for from here on; since when an answer is under way, 0 when none is. */
   #newsAskAt = 0;
-  #asking = false;
+  #askingSince = 0;
   /** Whom to call when a report, or news, is answered or given up. */
   #waiting: (() => void)[] = [];
 
@@ -150,7 +164,7 @@ class Isolate implements Balancer {
           }))
         : [];
     this.#reportedAt = clock.now;
-    this.#news = { at: 0, freshMs: NEWS_GOOD_MS, away: link.mode === "absent" };
+    this.#news = { at: 0, freshMs: BELIEVED_MS, away: link.mode === "absent" };
   }
 
   pick(tried: readonly number[], waited: boolean): number {
@@ -158,14 +172,27 @@ class Isolate implements Balancer {
     const input = this.#input;
     if (tried.length === 0 && !waited) this.#requests++;
     this.#reportWhenDue();
-    if (!waited && this.#asksForNews(now)) {
-      this.patienceMs = NEWS_PATIENCE_MS;
-      return WAIT;
+    if (!waited && tried.length === 0) {
+      this.patienceMs = this.#newsPatience(now);
+      if (this.patienceMs > 0) return WAIT;
     }
     const due = survey(this.#gates, this.#candidates, this.#news, now, BREAKER);
+    if (due === NONE) this.#dueSince = 0;
+    else if (this.#dueSince === 0) this.#dueSince = now;
     if (now - this.#refreshedAt >= 1000) this.#refresh(now);
     // A request that finds a probe due is the probe: the driver tries another instance should it fail.
-    if (due >= 0 && !tried.includes(due) && this.#isLetThrough(due, waited, now)) return due;
+    const mayProbe = tried.length + 1 < MOST_ATTEMPTS || now - this.#dueSince >= ANYONE_PROBES_MS;
+    if (due !== NONE && mayProbe && !tried.includes(due) && this.#isLetThrough(due, waited, now)) return due;
+    const alone = waited || !mayProbe ? NONE : lonely(this.#gates, tried, this.#news, this.#around.chance);
+    if (alone !== NONE) {
+      if (this.#isLetThrough(alone, waited, now)) return alone;
+      if (this.#admitted === "ask") return this.#waitForLease();
+    }
+    const from = suspectFrom(this.#gates, this.#candidates, BREAKER);
+    if (from > 0) {
+      const suspected = suspect(this.#gates, this.#candidates, from, tried, BREAKER);
+      if (suspected !== NONE && this.#isLetThrough(suspected, waited, now)) return suspected;
+    }
 
     input.now = now;
     input.like = 0;
@@ -183,13 +210,23 @@ class Isolate implements Balancer {
       if (this.#admitted === "ask") mayWait = true;
       input.exclude = [...input.exclude, chosen];
     }
-    // Nobody is open to ordinary traffic: a probe is worth waiting for its lease.
-    if (!waited && !this.#news.away && now >= this.#restUntil && (mayWait || this.#needsLease(tried, now))) {
-      this.patienceMs = LEASE_TIMEOUT_MS;
-      this.#hurry();
-      return WAIT;
+    // Nobody is open to ordinary traffic: it is worth a probe, or a wait for the lease of one.
+    for (let index = 0; index < this.#gates.length; index++) {
+      if (tried.includes(index)) continue;
+      const stands = standing(this.#gates[index]!, this.#news, now);
+      if (stands !== "due" && stands !== "needs") continue;
+      if (this.#isLetThrough(index, waited, now)) return index;
+      if (this.#admitted === "ask") mayWait = true;
     }
+    if (!waited && !this.#news.away && mayWait) return this.#waitForLease();
+    if (tried.length === 0) this.#refused++;
     return NOBODY;
+  }
+
+  #waitForLease(): number {
+    this.patienceMs = LEASE_TIMEOUT_MS;
+    this.#hurry();
+    return WAIT;
   }
 
   hasOthers(tried: readonly number[]): boolean {
@@ -226,17 +263,13 @@ class Isolate implements Balancer {
   }
 
   whenSettled(call: () => void): void {
-    if (this.#calling === 0 && !this.#asking) return this.#clock.after(0, call);
+    if (this.#calling === 0 && this.#askingSince === 0) return this.#clock.after(0, call);
     this.#waiting.push(call);
   }
 
   #isLetThrough(instance: number, waited: boolean, now: number): boolean {
     this.#admitted = admit(this.#gates[instance]!, this.#news, waited, now);
     return this.#admitted !== "ask" && this.#admitted !== "no";
-  }
-
-  #needsLease(tried: readonly number[], now: number): boolean {
-    return this.#gates.some((of, i) => !tried.includes(i) && standing(of, this.#news, now) === "needs");
   }
 
   #refresh(now: number): void {
@@ -262,20 +295,29 @@ class Isolate implements Balancer {
 
   // --- news and reports ---
 
-  /** Old news is asked for by the first request that finds it so; those that come meanwhile wait for the same answer. */
-  #asksForNews(now: number): boolean {
+  /**
+   * Old news is asked for by the first request that finds it so; those that come meanwhile wait for the same answer. How long
+   * this one waits, 0 for not at all.
+   */
+  #newsPatience(now: number): number {
     const { mode, objects, oneWayMs } = this.#link;
-    if (mode === "absent" || now < this.#restUntil) return false;
-    if (this.#asking) return now < this.#newsAskAt;
-    if (now < this.#newsAskAt || now - this.#news.at < NEWS_GOOD_MS) return false;
-    this.#asking = true;
-    this.#newsAskAt = now + NEWS_PATIENCE_MS; // who comes later than that does not wait for it
+    if (mode === "absent" || now < this.#newsAskAt) return 0;
+    const proven = isProven(this.#region);
+    const { failuresInARow } = this.#region;
+    if (this.#askingSince > 0) {
+      return Math.max(0, this.#askingSince + newsPatienceMs(false, proven, failuresInARow) - now);
+    }
+    if (now < this.#region.restUntil) {
+      this.#newsAskAt = now + NEWS_GOOD_MS;
+      return 0;
+    }
+    this.#askingSince = now;
     this.#link.call();
     let over = false;
     this.#clock.after(CALL_TIMEOUT_MS, () => {
       if (over) return;
       over = true;
-      this.#asking = false;
+      this.#askingSince = 0;
       this.#newsAskAt = this.#clock.now + NEWS_GOOD_MS;
       this.#missed();
     });
@@ -285,20 +327,20 @@ class Isolate implements Balancer {
           this.#clock.after(oneWayMs, () => {
             if (over) return;
             over = true;
-            this.#asking = false;
+            this.#askingSince = 0;
             this.#hear(answer);
           }),
         ),
       );
     }
-    return true;
+    return newsPatienceMs(true, proven, failuresInARow);
   }
 
   /** A request that finds a report due waits the interval out in the background and then tells what happened meanwhile. */
   #reportWhenDue(): void {
     const { now } = this.#clock;
-    if (this.#link.mode === "absent" || now < this.#reportDueAt || now < this.#restUntil) return;
-    const waitMs = this.#nextReportMs * (1 - REPORT_JITTER + 2 * REPORT_JITTER * this.#around.chance());
+    if (this.#link.mode === "absent" || now < this.#reportDueAt || now < this.#region.restUntil) return;
+    const waitMs = reportWaitMs(now - this.#sentAt, this.#nextReportMs, this.#around.chance);
     this.#reportDueAt = now + waitMs + CALL_TIMEOUT_MS;
     const sequence = this.#sequence;
     this.#clock.after(waitMs, () => {
@@ -314,8 +356,9 @@ class Isolate implements Balancer {
   #report(): void {
     const { now } = this.#clock;
     const { mode, objects, oneWayMs } = this.#link;
-    if (mode === "absent" || now < this.#restUntil || this.#calling > 0) return;
+    if (mode === "absent" || now < this.#region.restUntil || this.#calling > 0) return;
     this.#link.call();
+    this.#sentAt = now;
     const report = this.#gather();
     const call = (this.#calling = this.#sequence);
     this.#clock.after(CALL_TIMEOUT_MS, () => {
@@ -330,7 +373,7 @@ class Isolate implements Balancer {
         this.#clock.after(oneWayMs, () => {
           if (this.#calling !== call) return;
           this.#calling = 0;
-          this.#reportDueAt = this.#clock.now;
+          this.#reportDueAt = this.#clock.now + Math.max(0, answer.nextReportMs - LONGEST_WAIT_MS);
           this.#hear(answer);
           if (this.#urgent) this.#report(); // what came to be told while this one was under way
         }),
@@ -351,6 +394,8 @@ class Isolate implements Balancer {
       const turned = open !== this.#voted[i];
       if (counts.ok + counts.failed + counts.limited + c.inFlight === 0 && !turned) return;
       instances[c.id] = { ...counts, inFlight: c.inFlight, ewmaMs: c.ewmaMs, times: [] };
+      if (now - this.#reportedAt > RECENT_MS && !(turned && open))
+        instances[c.id]!.recent = freshCalls(of.local, now, BREAKER);
       if (turned) instances[c.id]!.vote = open ? "open" : "closed";
       this.#voted[i] = open;
       this.#counts[i] = { ok: 0, failed: 0, limited: 0, slow: 0 };
@@ -368,8 +413,10 @@ class Isolate implements Balancer {
     const leases = { want, back: this.#back, passed: this.#passed, failed: this.#failed };
     const said = want.length + leases.back.length + leases.passed.length + Object.keys(leases.failed).length;
     if (said > 0) report.leases = leases;
+    if (this.#refused > 0) report.refused = { [SERVICE]: this.#refused };
     this.#reportedAt = now;
     this.#requests = 0;
+    this.#refused = 0;
     this.#urgent = false;
     this.#back = [];
     this.#passed = [];
@@ -378,10 +425,11 @@ class Isolate implements Balancer {
   }
 
   #hear(answer: Answer): void {
-    this.#failures = 0;
+    hasAnswered(this.#region);
     const { now } = this.#clock;
     this.#news.at = now;
     this.#news.away = false;
+    this.#news.freshMs = Math.max(BELIEVED_MS, 1.5 * answer.nextReportMs);
     this.#newsAskAt = now + NEWS_GOOD_MS;
     this.#nextReportMs = answer.nextReportMs;
     this.#gates.forEach((of, i) => {
@@ -393,10 +441,7 @@ class Isolate implements Balancer {
 
   #missed(): void {
     this.#news.away = true;
-    if (++this.#failures >= FAILURES_TO_REST) {
-      const rests = this.#failures - FAILURES_TO_REST;
-      this.#restUntil = this.#clock.now + Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** rests);
-    }
+    hasFailed(this.#region, this.#clock.now);
     this.#wake();
   }
 

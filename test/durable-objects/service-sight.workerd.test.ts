@@ -77,6 +77,7 @@ async function stand(
         isolates: 1,
         instances: {},
         leases: [],
+        refused: 0,
         registry: 0,
         settings,
         ...batch,

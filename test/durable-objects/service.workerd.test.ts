@@ -17,6 +17,7 @@ const delta: MergedDelta = {
   inFlight: 4,
   ewmaMs: 100,
   times: [50, 40, 100, 10],
+  recent: { ok: 40, failed: 10, limited: 0, slow: 2 },
   openShare: 0,
 };
 const batch = (instances: Record<string, MergedDelta>): ServiceBatch => ({
@@ -25,6 +26,7 @@ const batch = (instances: Record<string, MergedDelta>): ServiceBatch => ({
   isolates: 2,
   instances,
   leases: [],
+  refused: 0,
   registry: 0,
 });
 /** Ten seconds later, at its alarm. */

@@ -21,12 +21,13 @@ afterAll(async () => {
 it("A7: the gaps between groups of probes are 2, 4, 8, 10 and 10 s, within a quarter", async () => {
   await atRate(rig.g1, 20, 40);
   const groups: number[][] = [];
-  for (const { arrivedMs } of upstream.requests.slice(5)) {
+  for (const { arrivedMs } of upstream.requests) {
     const group = groups.at(-1);
     if (group !== undefined && arrivedMs - group.at(-1)! < 500) group.push(arrivedMs);
     else groups.push([arrivedMs]);
   }
-  const openedMs = upstream.requests[4]!.arrivedMs;
+  // The first group opens it: five, and those that were under way then.
+  const openedMs = groups.shift()!.at(-1)!;
   const starts = [openedMs, ...groups.map(([first]) => first!)];
   const gaps = starts.slice(1).map((at, index) => (at - starts[index]!) / 1_000);
   const said = gaps.map((gap) => gap.toFixed(2)).join(" ");

@@ -25,6 +25,9 @@ function source(
     get proven() {
       return offPath.proven;
     },
+    get failuresInARow() {
+      return offPath.failuresInARow;
+    },
     ask() {
       return offPath.call<RegionNews>(async () => {
         this.asked++;
@@ -144,6 +147,7 @@ describe("control news", () => {
     const asked: number[] = [];
     const killed: NewsSource = {
       proven: true,
+      failuresInARow: 0,
       ask: () => {
         asked.push(Date.now());
         return asked.length === 1

@@ -11,7 +11,8 @@ import { LEASE_USE_MS } from "../core/resilience/gate.ts";
 import { judge, verdictsOf } from "../core/resilience/judge.ts";
 import type { JudgedBatch, Judgement } from "../core/resilience/judge.ts";
 import { breakerOptions } from "../core/resilience/options.ts";
-import { reading, restore, settle, sharedBreaker, step } from "../core/resilience/shared.ts";
+import { restore } from "../core/resilience/restore.ts";
+import { reading, settle, sharedBreaker, step } from "../core/resilience/shared.ts";
 import type { SharedBreaker, SharedOptions } from "../core/resilience/shared.ts";
 
 const SCHEMA = `

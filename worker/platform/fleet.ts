@@ -5,7 +5,7 @@ import { compileInstance } from "../core/policy/compile.ts";
 import type { CompiledInstance, CompiledPolicy, CompiledService } from "../core/policy/compiled.ts";
 import { addressProblem } from "../core/policy/targets.ts";
 import type { ChoiceTally, LeaseNews, Registry, Reply, Report } from "../core/protocol/reports.ts";
-import { NEVER_OPENS } from "../core/resilience/breaker.ts";
+import { NEVER_OPENS, type BreakerOptions } from "../core/resilience/breaker.ts";
 import { NEWS_LIFE_MS, givesLeaseBack, wantsLease, type NewsState } from "../core/resilience/gate.ts";
 import type { Chance } from "../core/stats/chance.ts";
 import type { Around } from "./around.ts";
@@ -205,8 +205,9 @@ export class Fleet implements ReportSource, Around {
   drain(): Report["services"] {
     this.#sweep();
     const services: Report["services"] = {};
-    const tell = (instance: InstanceState): boolean => {
-      const delta = instance.drain();
+    const now = this.#now();
+    const tell = (instance: InstanceState, breaker: BreakerOptions): boolean => {
+      const delta = instance.drain(now, breaker);
       if (delta === undefined) return false;
       const instances = (services[instance.compiled.service] ??= {});
       const { id } = instance.compiled;
@@ -215,8 +216,10 @@ export class Fleet implements ReportSource, Around {
       instances[id] = told === undefined ? delta : addDeltas(told, delta);
       return true;
     };
-    for (const service of this.#services.values()) service.instances.forEach(tell);
-    this.#leaving = this.#leaving.filter(tell);
+    for (const service of this.#services.values()) {
+      for (const instance of service.instances) tell(instance, service.breaker);
+    }
+    this.#leaving = this.#leaving.filter((instance) => tell(instance, NEVER_OPENS));
     return services;
   }
 
@@ -243,6 +246,16 @@ export class Fleet implements ReportSource, Around {
       }
     }
     return some ? leases : undefined;
+  }
+
+  /** By service, requests that found nobody to be sent to since the last call; undefined when there were none. */
+  refused(): Report["refused"] {
+    let refused: Record<string, number> | undefined;
+    for (const service of this.#services.values()) {
+      if (service.refused > 0) (refused ??= {})[service.compiled.name] = service.refused;
+      service.refused = 0;
+    }
+    return refused;
   }
 
   /** By service, generation of the discovered instances held; undefined when no service discovers any. */

@@ -3,10 +3,13 @@
 // allocates nothing. A new policy keeps the state of every instance that stays where it was.
 import type { CompiledInstance } from "../core/policy/compiled.ts";
 import type { ServicePolicy } from "../core/policy/schema.ts";
+import { addOutcomes } from "../core/protocol/merge.ts";
+import { RECENT_MS } from "../core/protocol/pace.ts";
 import type { InstanceDelta } from "../core/protocol/reports.ts";
 import type { BreakerOptions } from "../core/resilience/breaker.ts";
 import { limiter, type Limiter } from "../core/resilience/concurrency.ts";
 import { gate, votesOpen, type Admission, type Gate } from "../core/resilience/gate.ts";
+import { freshCalls } from "../core/resilience/local.ts";
 import type { Outcome } from "../core/resilience/outcome.ts";
 import { demandsOf } from "../core/routing/demands.ts";
 import { experience, type Experience } from "../core/routing/experience.ts";
@@ -38,6 +41,7 @@ export class InstanceState {
   probe: ProbeNews = "";
   probeRetryAfterMs = 0;
   #voted = false;
+  #drainedAt = 0;
   #times = sketch();
   #ok = 0;
   #failed = 0;
@@ -80,7 +84,9 @@ export class InstanceState {
   }
 
   /** Counts since the last drain, or undefined when there is neither news nor a request in flight. */
-  drain(): InstanceDelta | undefined {
+  drain(now: number, breaker: BreakerOptions): InstanceDelta | undefined {
+    const coveredMs = this.#drainedAt === 0 ? 0 : now - this.#drainedAt;
+    this.#drainedAt = now;
     const open = votesOpen(this.gate);
     const turned = open !== this.#voted;
     const answered = this.#ok + this.#failed + this.#limited;
@@ -94,6 +100,8 @@ export class InstanceState {
       ewmaMs: this.known.time.weight > 0 ? this.known.time.value : 0,
       times: flatten(this.#times),
     };
+    // Opening has cleared the window, and what it opened on is fresh.
+    if (coveredMs > RECENT_MS && !(turned && open)) delta.recent = freshCalls(this.gate.local, now, breaker);
     if (turned) delta.vote = open ? "open" : "closed";
     this.#voted = open;
     this.#ok = this.#failed = this.#limited = this.#slow = 0;
@@ -190,10 +198,8 @@ export class Attempt {
 /** Two under one name, one after the other. */
 export const addDeltas = (a: InstanceDelta, b: InstanceDelta): InstanceDelta => ({
   ...a,
-  ok: a.ok + b.ok,
-  failed: a.failed + b.failed,
-  limited: a.limited + b.limited,
-  slow: a.slow + b.slow,
+  ...addOutcomes(a, b),
+  ...(a.recent === undefined && b.recent === undefined ? {} : { recent: addOutcomes(a.recent ?? a, b.recent ?? b) }),
   inFlight: a.inFlight + b.inFlight,
   times: mergeTimes(a.times, b.times),
 });

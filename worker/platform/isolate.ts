@@ -29,6 +29,8 @@ export interface ReportSource {
   discovered?(): Report["discovered"];
   /** By service, how choices turned out since the last call. */
   choices?(): Report["choices"];
+  /** By service, requests that found nobody to be sent to since the last call. */
+  refused?(): Report["refused"];
   /** Verdicts, leases, health and found instances for this isolate; each reply once, and never an overtaken one. */
   hear?(reply: Reply, now: number): void;
   /** The region did not answer, or is left alone for now: nobody should wait for it. */
@@ -90,6 +92,9 @@ export class Isolate {
         },
         get proven() {
           return region.offPath.proven;
+        },
+        get failuresInARow() {
+          return region.offPath.failuresInARow;
         },
       },
       now,
@@ -166,6 +171,7 @@ export class Isolate {
     const choices = source.choices?.();
     const security = this.security.drain();
     const cache = this.cache?.drain();
+    const refused = source.refused?.();
     return {
       generation: policies.current?.generation ?? 0,
       services: source.drain(),
@@ -177,6 +183,7 @@ export class Isolate {
       ...(choices === undefined ? {} : { choices }),
       ...(security === undefined ? {} : { security }),
       ...(cache === undefined ? {} : { cache }),
+      ...(refused === undefined ? {} : { refused }),
       ...(problem === undefined ? {} : { policyError: `${problem.path} ${problem.message}`.trim() }),
     };
   }

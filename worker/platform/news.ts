@@ -1,16 +1,12 @@
 // Control news in this isolate: what has changed in `ControlObject`, good for five seconds. Reports keep it fresh
 // while there is traffic; after an idle gap the first request asks, once for all that come meanwhile, and waits at
-// most 100 ms. When the region does not answer, the last known stands and nobody waits again for five seconds.
+// most 100 ms. When the region does not answer, the last known stands, nobody waits again for five seconds, and whoever
+// asks then waits less.
 import type { Epochs } from "../core/protocol/reports.ts";
 import type { News as RegionNews } from "../core/protocol/objects.ts";
+import { NEWS_GOOD_MS, UNPROVEN_WAITING, newsPatienceMs } from "../core/protocol/pace.ts";
 import type { Result } from "../core/result/result.ts";
 import { CALL_TIMEOUT_MS, waitAtMost, type CallFailure } from "./offpath.ts";
-
-const NEWS_GOOD_MS = 5_000;
-const PATIENCE_MS = 100;
-/** Until the region has answered once, those who come while it is being asked wait less, and only so many of them. */
-const UNPROVEN_PATIENCE_MS = 50;
-const UNPROVEN_WAITING = 16;
 
 /** Only what is needed of the execution context; a context of the runtime fits. */
 export interface Background {
@@ -28,6 +24,8 @@ export interface NewsSource {
   ask(): Promise<Result<RegionNews, CallFailure>>;
   /** The region has answered before and did not fail when last asked. */
   readonly proven: boolean;
+  /** Failures since its last answer. */
+  readonly failuresInARow: number;
 }
 
 export class News {
@@ -78,9 +76,9 @@ export class News {
       background.waitUntil(this.#flight.done);
     }
     const flight = this.#flight!;
-    const proven = this.#source.proven;
+    const { proven, failuresInARow } = this.#source;
     if (!leads && !proven && ++flight.waiting > UNPROVEN_WAITING) return;
-    const leftMs = flight.startedAt + (leads || proven ? PATIENCE_MS : UNPROVEN_PATIENCE_MS) - now;
+    const leftMs = flight.startedAt + newsPatienceMs(leads, proven, failuresInARow) - now;
     if (leftMs <= 0) return;
     this.waits++;
     const end = await waitAtMost(flight.done, leftMs);

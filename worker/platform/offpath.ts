@@ -2,12 +2,10 @@
 // after five failures in a row (5 s, doubling to 60 s), so that a dead dependency costs a bounded number of waits.
 // A call that hangs, throws, or whose object dies while being made all look the same: a refusal. `.overloaded` is
 // such a failure too: nothing is ever tried a second time here.
+import { hasAnswered, hasFailed, isProven, reliability, type Reliability } from "../core/protocol/pace.ts";
 import { ok, refuse, type Result } from "../core/result/result.ts";
 
 export const CALL_TIMEOUT_MS = 2_000;
-const FAILURES_TO_REST = 5;
-const FIRST_REST_MS = 5_000;
-const LONGEST_REST_MS = 60_000;
 
 /** `resting`: not asked at all. The message is for the record, never for a client. */
 export interface CallFailure {
@@ -25,14 +23,11 @@ export class OffPath {
   /** Of the last call that failed; empty when the last one succeeded. */
   lastFailure = "";
   #now: () => number;
-  #failuresToRest: number;
-  #inARow = 0;
-  #rests = 0;
-  #restUntil = 0;
-  #answered = false;
+  #failuresToRest: number | undefined;
+  #reliability: Reliability = reliability();
 
   /** Who asks for an operator, once, gives `Infinity`: it never rests. */
-  constructor(name: string, now: () => number = Date.now, failuresToRest: number = FAILURES_TO_REST) {
+  constructor(name: string, now: () => number = Date.now, failuresToRest?: number) {
     this.name = name;
     this.#now = now;
     this.#failuresToRest = failuresToRest;
@@ -40,12 +35,17 @@ export class OffPath {
 
   /** Epoch ms until which nobody asks; in the past when asking is allowed. */
   get restUntil(): number {
-    return this.#restUntil;
+    return this.#reliability.restUntil;
   }
 
   /** It has answered before, and did not fail when last asked. */
   get proven(): boolean {
-    return this.#answered && this.#inARow === 0;
+    return isProven(this.#reliability);
+  }
+
+  /** Failures since its last answer. */
+  get failuresInARow(): number {
+    return this.#reliability.failuresInARow;
   }
 
   /**
@@ -57,7 +57,7 @@ export class OffPath {
     timeoutMs: number = CALL_TIMEOUT_MS,
     ticks = 1,
   ): Promise<Result<T, CallFailure>> {
-    if (this.#now() < this.#restUntil) {
+    if (this.#now() < this.restUntil) {
       this.skipped++;
       return refuse({ kind: "resting", message: `${this.name} is left alone after repeated failures` });
     }
@@ -67,9 +67,7 @@ export class OffPath {
       // A missing binding throws here and not in a promise; the async wrapper makes them one.
       const answer = await patience.wait((async () => await work())());
       if (answer === LATE) return this.#fail("timeout", `${this.name} did not answer within ${timeoutMs} ms`);
-      this.#inARow = 0;
-      this.#rests = 0;
-      this.#answered = true;
+      hasAnswered(this.#reliability);
       this.lastFailure = "";
       return ok(answer);
     } catch (error) {
@@ -81,12 +79,7 @@ export class OffPath {
     if (kind === "timeout") this.timeouts++;
     else this.failures++;
     this.lastFailure = message;
-    this.#inARow++;
-    // Calls that were under way together fail together: only one that was made after a rest lengthens the next.
-    if (this.#inARow >= this.#failuresToRest && this.#now() >= this.#restUntil) {
-      this.#restUntil = this.#now() + Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** this.#rests);
-      this.#rests++;
-    }
+    hasFailed(this.#reliability, this.#now(), this.#failuresToRest);
     return refuse({ kind, message });
   }
 }

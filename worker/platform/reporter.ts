@@ -3,17 +3,13 @@
 // one, a tenth of it at least, and then tells all that happened meanwhile: the last requests before a pause are told too,
 // and an isolate with a request a second hears verdicts once a second. A report that may have been lost is sent again
 // under its own number, which the region counts once; what happens meanwhile stays with its counters.
+import { LONGEST_WAIT_MS, reportWaitMs } from "../core/protocol/pace.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Result } from "../core/result/result.ts";
 import type { Background } from "./news.ts";
 import { CALL_TIMEOUT_MS, type CallFailure } from "./offpath.ts";
 
 const FIRST_INTERVAL_MS = 1_000;
-const JITTER = 0.2;
-/** Long enough for what a request did to be told by the report it carries. */
-const SHORTEST_WAIT_MS = 100;
-/** `waitUntil` lives for 30 s after the answer: a wait and a call must fit. */
-const LONGEST_WAIT_MS = 20_000;
 const FORGET_REPLY_MS = CALL_TIMEOUT_MS + 500;
 
 /** What a report tells, gathered anew each time: counts since the last gathering. */
@@ -25,6 +21,7 @@ export type Findings = Pick<
   | "leases"
   | "discovered"
   | "choices"
+  | "refused"
   | "policyError"
   | "ledgers"
   | "slices"
@@ -114,7 +111,7 @@ export class Reporter {
       this.#dueAt = this.#callEndsAt;
       return;
     }
-    const waitMs = this.#urgent ? 0 : this.#waitMs(now);
+    const waitMs = this.#urgent ? 0 : reportWaitMs(now - this.#sentAt, this.#intervalMs, this.#random);
     // Should this request be killed, another takes over when its time is past.
     this.#dueAt = now + waitMs + FORGET_REPLY_MS;
     if (waitMs > 0) {
@@ -128,12 +125,6 @@ export class Reporter {
     while (confirmed && this.#urgent);
     const pauseMs = Math.max(0, this.#intervalMs - LONGEST_WAIT_MS);
     this.#dueAt = Math.max(this.#links.restUntil, this.#now() + (confirmed ? pauseMs : this.#intervalMs));
-  }
-
-  #waitMs(now: number): number {
-    const jitter = 1 - JITTER + 2 * JITTER * this.#random();
-    const leftMs = this.#sentAt + this.#intervalMs * jitter - now;
-    return Math.min(Math.max(leftMs, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
   }
 
   async #exchange(): Promise<boolean> {

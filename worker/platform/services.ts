@@ -5,7 +5,7 @@
 // Length: a request's way through a service, from the choice to what is learned from its end, reads in one place.
 import type { CompiledService } from "../core/policy/compiled.ts";
 import type { ChoiceTally, Mix, Reply } from "../core/protocol/reports.ts";
-import { NOBODY, soonestMs, survey } from "../core/resilience/available.ts";
+import { NOBODY, lonely, soonestMs, survey, suspect, suspectFrom } from "../core/resilience/available.ts";
 import { SINGLE_ATTEMPT, type AttemptOptions } from "../core/resilience/attempts.ts";
 import { NEVER_OPENS, type BreakerOptions } from "../core/resilience/breaker.ts";
 import { retryBudget, type RetryBudget } from "../core/resilience/budget.ts";
@@ -13,7 +13,7 @@ import { enter, hasRoom, type Limiter } from "../core/resilience/concurrency.ts"
 import { admit, finish, hear, standing, type Admission, type Gate } from "../core/resilience/gate.ts";
 import { hedgeTimes, observeAnswer, type HedgeTimes } from "../core/resilience/hedge.ts";
 import type { Outcome } from "../core/resilience/outcome.ts";
-import { REFUSED, chooseInstance, isPanic } from "../core/routing/choice.ts";
+import { REFUSED, chooseInstance } from "../core/routing/choice.ts";
 import { ended, refresh, sent, serviceExperience, settle, type ServiceExperience } from "../core/routing/experience.ts";
 import { slowStart } from "../core/routing/health.ts";
 import { observe, rewardOf, tally } from "../core/routing/learn.ts";
@@ -69,6 +69,8 @@ export class ServiceState implements AttemptKeeper {
   fallbacks: readonly ServiceState[] = [];
   /** Until when an upload was lost of late and nobody knows by whose fault, epoch ms. */
   waryUntil = 0;
+  /** Requests that found nobody to be sent to since the last report. */
+  refused = 0;
   /** Some instance's metadata say what it can take. */
   readonly demanding: boolean;
   /** As what the last `take` let its request through, what to hand back with the result, and who was of that opinion. */
@@ -143,9 +145,14 @@ export class ServiceState implements AttemptKeeper {
     if (due !== NOBODY && (mayProbe || now - this.#dueSince >= ANYONE_PROBES_MS) && !tried.includes(due)) {
       if (this.#lets(due, asked, held, now)) return due;
     }
+    if (!this.#calm && mayProbe && !asked) {
+      const alone = lonely(this.gates, tried, this.#around.news, this.#around.chance);
+      if (alone !== NOBODY && this.#lets(alone, asked, held, now)) return alone;
+      if (this.#needs < 0) return this.#needs;
+    }
     if (!this.#calm && this.#suspectFrom > 0) {
-      const suspect = this.#suspect(tried);
-      if (suspect >= 0 && this.#lets(suspect, asked, held, now)) return suspect;
+      const suspected = suspect(this.gates, this.candidates, this.#suspectFrom, tried, this.breaker);
+      if (suspected !== NOBODY && this.#lets(suspected, asked, held, now)) return suspected;
     }
     const { input, candidates } = this;
     input.now = now;
@@ -161,21 +168,9 @@ export class ServiceState implements AttemptKeeper {
       }
       input.exclude = [...input.exclude, chosen];
     }
-    return this.#calm ? this.#why() : this.#takeProbe(tried, asked, held, now);
-  }
-
-  /**
-   * Choice keeps away from what failed last, and its breaker would learn the rest only by exploring. So who failed twice in
-   * a row is asked until its breaker has seen enough, or it answers. When most of them failed last, once is enough: else
-   * everything would fall on the few others meanwhile.
-   */
-  #suspect(tried: readonly number[]): number {
-    const { consecutiveFailures } = this.breaker;
-    return this.candidates.findIndex(({ available, owed }, index) => {
-      const { consecutive } = this.gates[index]!.local;
-      if (!available || consecutive < this.#suspectFrom || tried.includes(index)) return false;
-      return consecutive + owed < consecutiveFailures;
-    });
+    const index = this.#calm ? this.#why() : this.#takeProbe(tried, asked, held, now);
+    if (index === NOBODY_STANDS && tried.length === 0) this.refused++;
+    return index;
   }
 
   /** Nobody takes it in the ordinary way: it is worth a probe, or a wait for the lease of one. */
@@ -255,21 +250,16 @@ export class ServiceState implements AttemptKeeper {
     else if (this.#dueSince === 0) this.#dueSince = now;
     const { slowStartMs } = this.compiled.options.routing;
     let calm = true;
-    let standing = 0;
-    let suspects = 0;
     for (let index = 0; index < candidates.length; index++) {
       const one = candidates[index]!;
       const { joinedAt, known } = instances[index]!;
       // What it was like while it was shut is to be forgotten at once, not at the next refresh.
       if (known.wasOpen && !one.open) this.#refreshAt = 0;
       if (joinedAt > 0) one.ramp *= slowStart(now - joinedAt, slowStartMs, SLOW_START_FROM);
-      if (one.available) standing++;
-      if (one.available && this.gates[index]!.local.consecutive > 0) suspects++;
       calm &&= one.available && one.ramp >= 1;
     }
-    const few = isPanic(standing - suspects, candidates.length);
-    this.#suspectFrom = suspects === 0 || this.breaker === NEVER_OPENS ? 0 : few ? 1 : 2;
-    this.#calm = calm && suspects === 0;
+    this.#suspectFrom = suspectFrom(this.gates, candidates, this.breaker);
+    this.#calm = calm && this.#suspectFrom === 0;
   }
 
   #refresh(now: number): void {

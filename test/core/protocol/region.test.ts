@@ -184,3 +184,23 @@ it("keeps the isolates it remembers bounded, dropping the longest silent ones", 
   expect(region.isolates.has("isolate-0")).toBe(false);
   expect(region.isolates.has("isolate-16499")).toBe(true);
 });
+
+describe("what a report says of refusals and of what is fresh", () => {
+  it("goes to the service once, summed", () => {
+    const region = emptyRegion(NOW);
+    takeReport(region, report("a", 1, {}, { refused: { users: 3 } }), NOW);
+    takeReport(region, report("b", 1, {}, { refused: { users: 4, orders: 1 } }), NOW);
+    takeReport(region, report("b", 1, {}, { refused: { users: 4 } }), NOW);
+    expect(drainBatch(region, "weur", "users", NOW).refused).toBe(7);
+    expect(drainBatch(region, "weur", "users", NOW).refused).toBe(0);
+    expect(drainBatch(region, "weur", "orders", NOW).refused).toBe(1);
+  });
+
+  it("stands beside all counts, and is all of them where nothing is said", () => {
+    const region = emptyRegion(NOW);
+    const recent = { ok: 1, failed: 2, limited: 0, slow: 0 };
+    takeReport(region, report("a", 1, { users: { u1: delta({ ok: 50, failed: 3, recent }) } }), NOW);
+    takeReport(region, report("b", 1, { users: { u1: delta({ ok: 5 }) } }), NOW);
+    expect(instance(region)).toMatchObject({ ok: 55, failed: 3, recent: { ok: 6, failed: 2 } });
+  });
+});

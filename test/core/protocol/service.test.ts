@@ -13,6 +13,7 @@ const delta = (more: Partial<MergedDelta> = {}): MergedDelta => ({
   inFlight: 1,
   ewmaMs: 100,
   times: [bucketOf(100), 10],
+  recent: { ok: 10, failed: 0, limited: 0, slow: 0 },
   openShare: 0,
   ...more,
 });
@@ -22,6 +23,7 @@ const batch = (instances: Record<string, MergedDelta>): ServiceBatch => ({
   isolates: 1,
   instances,
   leases: [],
+  refused: 0,
   registry: 0,
 });
 

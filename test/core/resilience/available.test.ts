@@ -1,7 +1,14 @@
 // Gates and choice together: what resilience says of instances, and what the choice makes of it.
 import { describe, expect, test } from "vitest";
-import { NOBODY, soonestMs, survey } from "../../../worker/core/resilience/available.ts";
-import { gate, hear, wantsLease, type Gate, type NewsState } from "../../../worker/core/resilience/gate.ts";
+import { NOBODY, lonely, soonestMs, survey, suspect, suspectFrom } from "../../../worker/core/resilience/available.ts";
+import {
+  LEASE_USE_MS,
+  gate,
+  hear,
+  wantsLease,
+  type Gate,
+  type NewsState,
+} from "../../../worker/core/resilience/gate.ts";
 import type { Verdict } from "../../../worker/core/protocol/reports.ts";
 import { chooseInstance, REFUSED } from "../../../worker/core/routing/choice.ts";
 import { candidate, choiceInput } from "../../../worker/core/routing/strategy.ts";
@@ -90,4 +97,61 @@ describe("A18: ejection and panic", () => {
 test("soonestMs is the first of them all", () => {
   expect(soonestMs([told(OPEN), told({ ...OPEN, until: NOW + 700 })], news(), NOW)).toBe(700);
   expect(soonestMs([], news(), NOW)).toBe(0);
+});
+
+describe("who failed last is asked until its breaker knows", () => {
+  /** One gate for each number of failures in a row. */
+  function failing(...runs: number[]) {
+    const gates = runs.map(() => told());
+    gates.forEach(({ local }, n) => (local.consecutive = runs[n]!));
+    const list = candidates(gates);
+    survey(gates, list, news(), NOW, BREAKER);
+    return { gates, list, from: suspectFrom(gates, list, BREAKER) };
+  }
+
+  test.each<[string, number[], number, number]>([
+    ["nobody while all are well", [0, 0, 0], 0, NOBODY],
+    ["nobody for one failure", [1, 0, 0], 2, NOBODY],
+    ["from the second failure on", [0, 2, 0], 2, 1],
+    ["from the first where most failed last, for the few others cannot carry it all", [0, 1, 1], 1, 1],
+    ["the only one needs no preference", [1], 2, NOBODY],
+  ])("%s", (_, runs, from, who) => {
+    const one = failing(...runs);
+    expect(one.from).toBe(from);
+    expect(from === 0 ? NOBODY : suspect(one.gates, one.list, from, [], BREAKER)).toBe(who);
+  });
+
+  test("no more than it takes, those under way counted; none that was tried; none without a breaker", () => {
+    const { gates, list, from } = failing(3, 0, 0);
+    expect(suspect(gates, list, from, [0], BREAKER)).toBe(NOBODY);
+    list[0]!.owed = 1;
+    expect(suspect(gates, list, from, [], BREAKER)).toBe(0);
+    list[0]!.owed = 2;
+    expect(suspect(gates, list, from, [], BREAKER)).toBe(NOBODY);
+    expect(suspectFrom(gates, list, { ...BREAKER, consecutiveFailures: Number.POSITIVE_INFINITY })).toBe(0);
+  });
+});
+
+describe("a probe where requests are seldom", () => {
+  test("the request that finds it due asks for the lease itself, if no other one would be there to use it", () => {
+    const gates = [told(), told(HALF)];
+    const list = candidates(gates);
+    survey(gates, list, news(), NOW, BREAKER);
+    expect(lonely(gates, [], news(), () => 0)).toBe(1);
+    expect(lonely(gates, [1], news(), () => 0)).toBe(NOBODY);
+    survey(gates, list, news(), NOW + LEASE_USE_MS, BREAKER);
+    expect(lonely(gates, [], news(), () => 0)).toBe(NOBODY);
+    survey(gates, list, news(), NOW + 2 * LEASE_USE_MS + 1, BREAKER);
+    expect(lonely(gates, [], news(), () => 0)).toBe(1);
+  });
+
+  test("and not all of a large fleet at once", () => {
+    const gates = [told(HALF)];
+    survey(gates, candidates(gates), news(), NOW, BREAKER);
+    const large = { ...news(), freshMs: 75_000 }; // reports are 50 s apart: 10,000 isolates
+    const chance = seededChance(3);
+    const asking = Array.from({ length: 10_000 }, () => lonely(gates, [], large, chance)).filter((at) => at === 0);
+    expect(asking.length).toBeGreaterThan(100);
+    expect(asking.length).toBeLessThan(300);
+  });
 });

@@ -16,14 +16,8 @@ import {
   type NewsState,
 } from "../../../worker/core/resilience/gate.ts";
 import type { Outcome } from "../../../worker/core/resilience/outcome.ts";
-import {
-  restore,
-  settle,
-  sharedBreaker,
-  step,
-  verdictOf,
-  type SharedBreaker,
-} from "../../../worker/core/resilience/shared.ts";
+import { settle, sharedBreaker, step, verdictOf, type SharedBreaker } from "../../../worker/core/resilience/shared.ts";
+import { restore } from "../../../worker/core/resilience/restore.ts";
 import type { Chance } from "../../../worker/core/stats/chance.ts";
 
 export const BREAKER: BreakerOptions = {
@@ -37,6 +31,7 @@ export const BREAKER: BreakerOptions = {
   openMs: 2000,
   maxOpenMs: 10_000,
   jitter: 0.2,
+  refusalsPerProbe: 1000,
   localOpenMs: 1000,
   halfOpenProbes: 3,
   successesToClose: 3,

@@ -10,15 +10,19 @@ const NOW = 1_700_000_000_000;
 const OPTIONS: SharedOptions = { ...v.parse(breakerOptions, {}), leaseMs: 10_000 };
 const chance = seededChance(1);
 
-const delta = (more: Partial<MergedDelta> = {}): MergedDelta => ({
-  ...{ ok: 0, failed: 0, limited: 0, slow: 0, inFlight: 0, ewmaMs: 0, times: [], openShare: 0 },
-  ...more,
-});
+/** Calls that are all fresh, unless it says otherwise. */
+const delta = (more: Partial<MergedDelta> = {}): MergedDelta => {
+  const { ok = 0, failed = 0, limited = 0, slow = 0 } = more;
+  const counts = { ok, failed, limited, slow };
+  return { ...counts, recent: counts, inFlight: 0, ewmaMs: 0, times: [], openShare: 0, ...more };
+};
 const request = (isolate: string, more: Partial<LeaseRequest>): LeaseRequest => ({
   ...{ isolate, want: [], back: [], passed: [], failed: {} },
   ...more,
 });
-const of = (leases: LeaseRequest[], instances: JudgedBatch["instances"] = {}): JudgedBatch => ({ leases, instances });
+const of = (leases: LeaseRequest[], instances: JudgedBatch["instances"] = {}): JudgedBatch => ({
+  ...{ leases, instances, refused: 0 },
+});
 
 /** The breakers of one instance that is down, past its open time. */
 function probed(): { breakers: Map<string, SharedBreaker>; now: number } {
@@ -68,4 +72,21 @@ it("verdicts change with time alone", () => {
   const { breakers, now } = probed();
   expect(verdictsOf(breakers, now)).toMatchObject({ u1: { state: "half_open", until: 0 } });
   expect(breakers.get("u1")!.state).toBe("half_open");
+});
+
+it("judges by what is fresh, however much a late report tells, and counts refusals for whoever is open", () => {
+  const breakers = new Map<string, SharedBreaker>();
+  const none = { ok: 0, failed: 0, limited: 0, slow: 0 };
+  judge(breakers, of([], { u1: delta({ failed: 100, recent: none }) }), OPTIONS, NOW, chance);
+  expect(verdictsOf(breakers, NOW)).toEqual({});
+  judge(
+    breakers,
+    of([], { u1: delta({ ok: 500, failed: 20, recent: { ...none, failed: 20 } }) }),
+    OPTIONS,
+    NOW,
+    chance,
+  );
+  expect(verdictsOf(breakers, NOW)).toMatchObject({ u1: { state: "open" } });
+  judge(breakers, { ...of([]), refused: 1000 }, OPTIONS, NOW + 1900, chance);
+  expect(verdictsOf(breakers, NOW + 1900)).toMatchObject({ u1: { state: "half_open" } });
 });

@@ -3,6 +3,7 @@ import { CALLS, FAILING } from "../../../worker/core/resilience/breaker.ts";
 import {
   allow,
   allows,
+  freshCalls,
   localBreaker,
   localRamp,
   LOST_PROBE_MS,
@@ -255,3 +256,17 @@ test(
   },
   LONG_MS,
 );
+
+test("fresh calls are those of the newest seconds, also for who only looks", () => {
+  const breaker = localBreaker(BREAKER);
+  expect(freshCalls(breaker, NOW, BREAKER)).toEqual({ ok: 0, failed: 0, limited: 0, slow: 0 });
+  calls(breaker, "ok", 7, NOW);
+  calls(breaker, "ok", 2, NOW + 5000, 3000);
+  calls(breaker, "limited", 1, NOW + 5000);
+  calls(breaker, "failed", 1, NOW + 5000);
+  const before = structuredClone(breaker);
+  expect(freshCalls(breaker, NOW + 5000, BREAKER)).toEqual({ ok: 2, failed: 2, limited: 0, slow: 2 });
+  expect(freshCalls(breaker, NOW + 6000, BREAKER)).toEqual({ ok: 2, failed: 2, limited: 0, slow: 2 });
+  expect(freshCalls(breaker, NOW + 7000, BREAKER)).toEqual({ ok: 0, failed: 0, limited: 0, slow: 0 });
+  expect(breaker).toEqual(before);
+});

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
   reading,
-  restore,
   settle,
   sharedBreaker,
   step,
@@ -9,6 +8,7 @@ import {
   type SharedBreaker,
   type SharedEvent,
 } from "../../../worker/core/resilience/shared.ts";
+import { restore } from "../../../worker/core/resilience/restore.ts";
 import { MAX_RETRY_AFTER_MS } from "../../../worker/core/http/retry-after.ts";
 import type { Chance } from "../../../worker/core/stats/chance.ts";
 import { EVENTS, LONG_MS, pick, printedChance } from "./events.ts";
@@ -376,3 +376,34 @@ test(
   },
   LONG_MS,
 );
+
+describe("requests refused while it is open", () => {
+  const refused = (count: number): SharedEvent => ({ kind: "refused", count });
+  /** Opened three times in a row: for 8 s. */
+  const long = (): SharedBreaker => ({ ...opened(), until: NOW + 8000, opens: 3 });
+
+  test("a thousand of them bring the next probe forward, and a few do not", () => {
+    expect(after(long(), [refused(999)], NOW + 3000)).toMatchObject({ state: "open", until: NOW + 8000 });
+    expect(after(long(), [refused(999), refused(1)], NOW + 3000).state).toBe("half_open");
+  });
+
+  test("but never under its shortest open time", () => {
+    const soon = after(long(), [refused(5000)], NOW + 100);
+    expect(soon).toMatchObject({ state: "open", until: NOW + 1600 });
+    expect(settle(soon, NOW + 1600).state).toBe("half_open");
+  });
+
+  test("nor before a 429 says, nor against an operator", () => {
+    const told = after(halfOpen(), [want("a"), probe("a", false, 30_000)], NOW + 2000);
+    expect(after(told, [refused(100_000)], NOW + 10_000)).toMatchObject({ state: "open", until: NOW + 32_000 });
+    const drained = after(sharedBreaker(OPTIONS), [{ kind: "command", command: "drain" }], NOW);
+    expect(after(drained, [refused(100_000)], NOW + 60_000)).toMatchObject({ state: "open", until: 0 });
+  });
+
+  test("counts anew each time it opens, and outlives neither a restart nor an older version's state", () => {
+    expect(after(halfOpen(), [want("a"), probe("a", false)], NOW + 2000).refused).toBe(0);
+    expect(restore({ ...long(), refused: 900 }, OPTIONS, NOW)).toMatchObject({ refused: 0, soonest: NOW + 1600 });
+    const { soonest: _, ...older } = long();
+    expect(restore(older, OPTIONS, NOW)).toMatchObject({ state: "open", soonest: NOW + 8000 });
+  });
+});

@@ -207,22 +207,28 @@ describe("cost", () => {
     expect(candidates).toHaveLength(2);
   });
 
-  test("does not count time twice: the performance factor weighs the draw, not the cost", () => {
+  test("does not count time twice: the performance factor weighs neither draw nor cost, merit the draw", () => {
     const { candidates, input } = two();
     candidates[1]!.score = 0.3;
     candidates[1]!.performance = 0.1;
-    const chosen = Array.from({ length: 1000 }, () => adaptive.choose(candidates, input));
-    expect(chosen.filter((index) => index === 1).length / 1000).toBeCloseTo(0.3 / 1.3, 1);
+    const share = (): number =>
+      Array.from({ length: 2000 }, () => adaptive.choose(candidates, input)).filter((index) => index === 1).length /
+      2000;
+    expect(share()).toBeCloseTo(0.5, 1);
+    candidates[1]!.merit = 0.95; // costs still count as the same
+    expect(share()).toBeCloseTo(0.95 / 1.95, 1);
+    candidates[1]!.merit = 0.5; // and now they do not
+    expect(share()).toBe(0);
   });
 
   test.each([
-    [50, 59, true],
-    [50, 60, false],
-    [500, 575, true],
-    [500, 600, false],
+    [50, 56, true],
+    [50, 57, false],
+    [500, 551, true],
+    [500, 575, false],
     [5, 7, true], // a few milliseconds are no difference at all
     [5, 10, false],
-  ])("%i ms and %i ms are as good: %s (15 %, and 15 ms of noise in both)", (quick, slow, same) => {
+  ])("%i ms and %i ms are as good: %s (10 %, and 15 ms of noise in both)", (quick, slow, same) => {
     const { candidates, input } = two();
     candidates[0]!.ewmaMs = quick;
     candidates[1]!.ewmaMs = slow;

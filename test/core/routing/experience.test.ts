@@ -34,24 +34,37 @@ function instance() {
 }
 
 describe("the time that choice reckons with", () => {
-  test("does not believe one slow answer, but two", () => {
+  test("does not believe one slow answer, but two, one after the other", () => {
     const a = instance();
-    for (let n = 0; n < 100; n++) a.after(100, "ok", 50);
+    for (let n = 0; n < 100; n++) a.after(500, "ok", 50);
     expect(a.c.ewmaMs).toBeCloseTo(50, 5);
-    expect(a.after(100, "ok", 400)).toBeCloseTo(50, 5);
-    expect(a.after(100, "ok", 50)).toBeCloseTo(50, 5);
-    a.after(100, "ok", 400);
-    expect(a.after(100, "ok", 400)).toBeGreaterThan(70);
+    expect(a.after(500, "ok", 400)).toBeCloseTo(50, 5);
+    expect(a.after(500, "ok", 50)).toBeCloseTo(50, 5);
+    a.after(500, "ok", 400);
+    expect(a.after(500, "ok", 400)).toBeGreaterThan(100);
   });
 
-  test.each([1, 10, 100, 1000])("follows a change within a dozen answers, also at %i a second", (perSecond) => {
+  test("does not believe any number of slow answers that were under way together", () => {
     const a = instance();
-    for (let n = 0; n < 300; n++) a.after(1000 / perSecond, "ok", 50);
-    for (let n = 0; n < 14; n++) a.after(1000 / perSecond, "ok", 200);
-    expect(a.c.ewmaMs).toBeGreaterThan(140);
-    for (let n = 0; n < 30; n++) a.after(1000 / perSecond, "ok", 50);
-    expect(a.c.ewmaMs).toBeLessThan(60);
+    for (let n = 0; n < 100; n++) a.after(500, "ok", 50);
+    for (let n = 0; n < 20; n++) a.after(n === 0 ? 400 : 1, "ok", 400 + n);
+    expect(a.c.ewmaMs).toBeCloseTo(50, 5);
+    // The next one was sent when they were over, and agrees.
+    expect(a.after(420, "ok", 400)).toBeGreaterThan(100);
   });
+
+  test.each([1, 10, 100, 1000])(
+    "follows a change within a dozen answers or two answer times, at %i a second",
+    (perSecond) => {
+      const a = instance();
+      const enough = (timeMs: number): number => 14 + Math.ceil((2.5 * timeMs * perSecond) / 1000);
+      for (let n = 0; n < 300; n++) a.after(1000 / perSecond, "ok", 50);
+      for (let n = 0; n < enough(200); n++) a.after(1000 / perSecond, "ok", 200);
+      expect(a.c.ewmaMs).toBeGreaterThan(140);
+      for (let n = 0; n < enough(50); n++) a.after(1000 / perSecond, "ok", 50);
+      expect(a.c.ewmaMs).toBeLessThan(60);
+    },
+  );
 
   test("counts failing as slow, whether it fails quickly or with 429", () => {
     for (const outcome of ["failed", "limited"] as const) {

@@ -1,8 +1,7 @@
 // Adding up what isolates report. Counts and sketch buckets are summed, so the order of reports never matters;
 // the response time is weighted by the answers behind it, so that an idle isolate's old figure carries no weight.
 import { mergeTimes } from "../stats/sketch.ts";
-import type { Outcomes } from "./objects.ts";
-import type { InstanceDelta } from "./reports.ts";
+import type { InstanceDelta, Outcomes } from "./reports.ts";
 
 /** Counts of one instance on their way through the region; `times` as in `InstanceDelta`. */
 export interface Tally extends Outcomes {
@@ -10,9 +9,13 @@ export interface Tally extends Outcomes {
   timed: number;
   timeMs: number;
   times: number[];
+  /** What of it is fresh. */
+  recent: Outcomes;
 }
 
-export const emptyTally = (): Tally => ({ ok: 0, failed: 0, limited: 0, slow: 0, timed: 0, timeMs: 0, times: [] });
+const NONE: Outcomes = Object.freeze({ ok: 0, failed: 0, limited: 0, slow: 0 });
+
+export const emptyTally = (): Tally => ({ ...NONE, timed: 0, timeMs: 0, times: [], recent: NONE });
 
 /** Answers counted: slow ones are also ok or failed. */
 export const answers = (counts: Outcomes): number => counts.ok + counts.failed + counts.limited;
@@ -22,6 +25,7 @@ export function addDelta(tally: Tally, delta: InstanceDelta): Tally {
   const timed = delta.ewmaMs > 0 ? answers(delta) : 0;
   return {
     ...addOutcomes(tally, delta),
+    recent: addOutcomes(tally.recent, delta.recent ?? delta),
     timed: tally.timed + timed,
     timeMs: tally.timeMs + timed * delta.ewmaMs,
     times: delta.times.length === 0 ? tally.times : mergeTimes(tally.times, delta.times),

@@ -8,6 +8,7 @@ import type {
   HealthStatus,
   InstanceDelta,
   LeaseNews,
+  Outcomes,
   RegionStanding,
   Registry,
   Reply,
@@ -74,7 +75,9 @@ export interface Operation {
 }
 
 /** What a region saw of one instance since its last batch: counts summed, gauges over all live isolates. */
-export interface MergedDelta extends Omit<InstanceDelta, "vote"> {
+export interface MergedDelta extends Omit<InstanceDelta, "vote" | "recent"> {
+  /** Those of the counts that are fresh: breakers judge by these. */
+  recent: Outcomes;
   /** Share, 0 to 1, of the service's offered load that comes from isolates whose local breaker is open. */
   openShare: number;
 }
@@ -100,6 +103,8 @@ export interface ServiceBatch {
   isolates: number;
   instances: Record<string, MergedDelta>;
   leases: LeaseRequest[];
+  /** Requests of the region that found nobody to be sent to. */
+  refused: number;
   /** Where the policy changed, or the region cannot know that the service's object has it. */
   settings?: ServiceSettings;
   /** Of this service's instances; those it has obeyed already change nothing. */
@@ -183,14 +188,6 @@ export interface ServiceReading {
   breakers: Record<string, BreakerReading>;
   health: Record<string, CheckReading>;
   discovery?: DiscoveryReading;
-}
-
-/** Counts since the region's object was first made; they only rise. */
-export interface Outcomes {
-  ok: number;
-  failed: number;
-  limited: number;
-  slow: number;
 }
 
 export interface RegionReading {

@@ -2,8 +2,9 @@
 // The state lives in one object's memory and is changed in place; time is an argument. Laws: a report counts once,
 // however often it arrives; gauges and votes die with the isolate that gave them; every map is bounded.
 import { addDelta, addOutcomes, answers, emptyTally, meanMs, reportInterval, smooth, type Tally } from "./merge.ts";
-import type { LeaseRequest, MergedDelta, Outcomes, RegionTotals, ServiceBatch } from "./objects.ts";
-import type { LeaseNews, Report } from "./reports.ts";
+import type { LeaseRequest, MergedDelta, RegionTotals, ServiceBatch } from "./objects.ts";
+import { RECENT_MS } from "./pace.ts";
+import type { LeaseNews, Outcomes, Report } from "./reports.ts";
 
 const MOST_ISOLATES = 16_384;
 const MOST_INSTANCES = 5_000;
@@ -11,8 +12,6 @@ const MOST_INSTANCES = 5_000;
 const MISSED_REPORTS = 3;
 /** Its sequence is remembered for longer: the report it repeats after an outage must still be known as one. */
 const REMEMBER_MS = 600_000;
-/** Counts that cover more than this, or than two intervals, are history: they enter the sums and no window. */
-const RECENT_MS = 10_000;
 
 interface Isolate {
   sequence: number;
@@ -36,6 +35,8 @@ export interface RegionState {
   /** Waiting for the next batch: by service, then instance. */
   pending: Map<string, Map<string, Tally>>;
   leases: Map<string, LeaseRequest[]>;
+  /** By service, requests that found nobody to be sent to. */
+  refused: Map<string, number>;
   requests: Report["requests"];
   /** By `service/instance`. */
   totals: Map<string, Outcomes>;
@@ -53,6 +54,7 @@ export const emptyRegion = (now: number): RegionState => ({
   isolates: new Map(),
   pending: new Map(),
   leases: new Map(),
+  refused: new Map(),
   requests: { total: 0, failed: 0, refused: 0 },
   totals: new Map(),
   reports: { taken: 0, repeated: 0 },
@@ -86,6 +88,7 @@ export function takeReport(region: RegionState, report: Report, now: number): "t
   keepOffers(isolate, known, report);
   for (const service of Object.keys(report.services))
     takeService(region, isolate, known?.services.get(service), report, service);
+  if (report.refused !== undefined && isRecent(region, report)) takeRefused(region.refused, report.refused);
   if (report.leases !== undefined) takeLeases(region, report.isolate, report.leases);
   return "taken";
 }
@@ -116,6 +119,7 @@ function toYoungest(region: RegionState, id: string, isolate: Isolate): void {
   region.isolates.set(id, isolate);
 }
 
+/** Counts that cover more than this, or than two intervals, are history: they enter the sums and no window. */
 const isRecent = (region: RegionState, report: Report): boolean =>
   report.spanMs <= Math.max(RECENT_MS, 2 * region.nextReportMs);
 
@@ -151,6 +155,10 @@ function takeService(
   }
   offered.load = loadOf(offered, answered, report.spanMs);
   isolate.services.set(service, offered);
+}
+
+function takeRefused(sums: RegionState["refused"], refused: Readonly<Record<string, number>>): void {
+  for (const [service, count] of Object.entries(refused)) sums.set(service, (sums.get(service) ?? 0) + count);
 }
 
 /** Leases travel as `service/instance`; service names hold no slash. */
@@ -220,22 +228,24 @@ export function liveIsolates(region: RegionState, now: number): number {
 }
 
 /** A batch, but for what the region's object adds of its own. */
-export type MergedBatch = Pick<ServiceBatch, "service" | "region" | "isolates" | "instances" | "leases">;
+export type MergedBatch = Pick<ServiceBatch, "service" | "region" | "isolates" | "instances" | "leases" | "refused">;
 
 /** Takes out what waits for a service; gauges stand in it also when nothing waits. */
 export function drainBatch(region: RegionState, name: string, service: string, now: number): MergedBatch {
   const { inFlight, load, openLoad } = gauges(region, service);
   const instances = [...(region.pending.get(service) ?? [])].map(([id, tally]): [string, MergedDelta] => {
     const openShare = (openLoad.get(id) ?? 0) / (load || 1);
-    const { ok, failed, limited, slow, times } = tally;
+    const { ok, failed, limited, slow, times, recent } = tally;
     const gauged = { ewmaMs: meanMs(tally), inFlight: inFlight.get(id) ?? 0, openShare };
-    return [id, { ok, failed, limited, slow, times, ...gauged }];
+    return [id, { ok, failed, limited, slow, times, recent, ...gauged }];
   });
   const leases = region.leases.get(service) ?? [];
+  const refused = region.refused.get(service) ?? 0;
   region.pending.delete(service);
   region.leases.delete(service);
+  region.refused.delete(service);
   const isolates = liveIsolates(region, now);
-  return { service, region: name, isolates, instances: Object.fromEntries(instances), leases };
+  return { service, region: name, isolates, instances: Object.fromEntries(instances), leases, refused };
 }
 
 /** Over all live isolates: load, and by instance in flight and load of those that hold it open. */

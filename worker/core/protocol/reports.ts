@@ -7,6 +7,14 @@ import type { LedgerNumbers, LedgerPages } from "./ledgers.ts";
 import type { SliceRow } from "./rollups.ts";
 import type { SecurityNews } from "./security.ts";
 
+/** Answers by how they ended; `slow` ones are also ok or failed. */
+export interface Outcomes {
+  ok: number;
+  failed: number;
+  limited: number;
+  slow: number;
+}
+
 /** What one isolate saw of one instance since its last report. */
 export interface InstanceDelta {
   /** Answers that count as success. */
@@ -23,6 +31,8 @@ export interface InstanceDelta {
   ewmaMs: number;
   /** Response times as sketch buckets (core/stats/sketch), flat [bucket, count, …]. */
   times: number[];
+  /** Those of the counts that are fresh; absent when all are. Breakers judge by these. */
+  recent?: Outcomes;
   /** The isolate's local breaker opened or closed since the last report. */
   vote?: "open" | "closed";
 }
@@ -45,6 +55,8 @@ export interface Report {
   services: Record<string, Record<string, InstanceDelta>>;
   /** Requests since the last report by outcome, for the region's own load and the metrics. */
   requests: { total: number; failed: number; refused: number };
+  /** By service, requests that found nobody to be sent to; absent when there were none. */
+  refused?: Record<string, number>;
   /** Probe leases, as `service/instance`; absent when there is nothing to say of any. */
   leases?: LeaseNews;
   /** By service, generation of the discovered instances the isolate holds; what it lacks comes with the reply. */

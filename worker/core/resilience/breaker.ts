@@ -14,6 +14,7 @@ export interface BreakerOptions {
   readonly openMs: number;
   readonly maxOpenMs: number;
   readonly jitter: number;
+  readonly refusalsPerProbe: number;
   readonly localOpenMs: number;
   readonly halfOpenProbes: number;
   readonly successesToClose: number;
@@ -34,6 +35,7 @@ export const NEVER_OPENS: BreakerOptions = {
   openMs: 2_000,
   maxOpenMs: 10_000,
   jitter: 0.2,
+  refusalsPerProbe: Number.POSITIVE_INFINITY,
   localOpenMs: 1_000,
   halfOpenProbes: 3,
   successesToClose: 3,

@@ -49,6 +49,8 @@ export interface Gate {
   /** Not to be asked for before; and when a request last found that one was needed. */
   askAt: number;
   neededAt: number;
+  /** No other request found that of late: nobody comes soon who could use a lease that a report asks for. */
+  lonely: boolean;
   /** A call was let through on old news and has not ended; 0 for none. */
   blindUntil: number;
   /** Active checks find it well. */
@@ -68,6 +70,7 @@ export const gate = (options: BreakerOptions): Gate => ({
   probeEnd: 0,
   askAt: 0,
   neededAt: 0,
+  lonely: false,
   blindUntil: 0,
   healthy: true,
   ticket: 0,

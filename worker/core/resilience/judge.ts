@@ -10,6 +10,8 @@ import type { SharedBreaker, SharedEvent, SharedOptions } from "./shared.ts";
 export interface JudgedBatch {
   readonly instances: Readonly<Record<string, MergedDelta>>;
   readonly leases: readonly LeaseRequest[];
+  /** Requests that found nobody of the service to be sent to. */
+  readonly refused: number;
 }
 
 export interface Judgement {
@@ -42,9 +44,10 @@ export function judge(
       tell(id, { kind: "probe", isolate, passed: false, retryAfterMs });
     }
   }
-  for (const [id, { ok, failed, limited, slow, openShare }] of Object.entries(batch.instances)) {
-    tell(id, { kind: "calls", ok, failed, limited, slow, openShare });
+  for (const [id, { recent, openShare }] of Object.entries(batch.instances)) {
+    tell(id, { kind: "calls", ...recent, openShare });
   }
+  if (batch.refused > 0) for (const id of [...breakers.keys()]) tell(id, { kind: "refused", count: batch.refused });
   const leases: Record<string, Record<string, number>> = {};
   for (const { isolate, want } of batch.leases) {
     for (const id of want) {

@@ -6,7 +6,8 @@
 // re-open it; an idle gap clears the window and the run of failures; no state is without a way out.
 // Changed in place and without allocation: `allow` and `record` run on every request.
 import type { Chance } from "../stats/chance.ts";
-import { advance, clear, count, type RollingWindow } from "../stats/window.ts";
+import type { Outcomes } from "../protocol/reports.ts";
+import { advance, clear, count, recentAt, type RollingWindow } from "../stats/window.ts";
 import {
   breakerWindow,
   CALLS,
@@ -183,6 +184,18 @@ export function forget(breaker: LocalBreaker): void {
   breaker.retryAt = 0;
   breaker.tripped = false;
   clear(breaker.window);
+}
+
+/**
+ * Calls of the fast window, for a report that covers a longer time: what is older says nothing of now, and in a large, sparse
+ * fleet would hide an outage for as long as reports are apart. 429s stand among the failed.
+ */
+export function freshCalls(breaker: LocalBreaker, now: number, options: BreakerOptions): Outcomes {
+  const { window } = breaker;
+  const buckets = Math.max(1, Math.round(options.fastWindowMs / window.bucketMs));
+  const failed = recentAt(window, FAILING, buckets, now);
+  const ok = recentAt(window, CALLS, buckets, now) - failed;
+  return { ok, failed, limited: 0, slow: recentAt(window, SLOW, buckets, now) };
 }
 
 /** Share of its traffic the instance may take after this isolate alone found it well again. */

@@ -37,6 +37,8 @@ export const breakerOptions = v.pipe(
     jitter: v.optional(share, 0.2),
     /** The isolate's own first open lasts between half of this and all of it. Absent: 1 s, or maxOpenMs when that is less. */
     localOpenMs: v.optional(millis),
+    /** So many requests refused are worth a probe: then the shared verdict does not stay open for its whole time, though never under openMs. */
+    refusalsPerProbe: v.optional(count, 1000),
     halfOpenProbes: v.optional(count, 3),
     successesToClose: v.optional(count, 3),
     /** After closing, the share of traffic rises from `rampFrom` to all over this time. */

@@ -1,6 +1,6 @@
 // The region's breaker of one instance, kept by its `ServiceObject`. It opens on a window of all isolates' calls (ten
 // seconds, or the newest two), or when isolates that opened on their own carry half of the load; opens for 2 s doubling
-// to 10 s; then hands out at most three probe leases at a time across the region, at most one an isolate; three
+// to 10 s, or as long as it takes to refuse a thousand requests, for a probe spoils three; then hands out at most three probe leases at a time across the region, at most one an isolate; three
 // successes close it into a ramp. (Numbers: defaults of the policy.)
 //
 // Laws: only the result of a lease that still stands moves a half-open breaker; one failure re-opens it; a lease ends
@@ -36,6 +36,9 @@ export interface SharedBreaker {
   readonly reason: OpenReason;
   /** Open: when probes may start, 0 for never. Ramp: when it is over. Else 0. Epoch ms. */
   readonly until: number;
+  /** Open: the soonest that refused requests may bring `until` forward to, epoch ms; and how many there were so far. */
+  readonly soonest: number;
+  readonly refused: number;
   /** Rises with every change of state. */
   readonly generation: number;
   /** Times it opened since it last came through a whole ramp. */
@@ -54,6 +57,8 @@ export type SharedEvent =
   /** Merged counts of the region's isolates, and the share of the offered load whose isolates hold it open. */
   | { kind: "calls"; ok: number; failed: number; limited: number; slow: number; openShare: number }
   | { kind: "want"; isolate: string }
+  /** Requests that the region's isolates refused because nobody of the service could be asked. */
+  | { kind: "refused"; count: number }
   /** The leased probe did not happen, or its client left. */
   | { kind: "back"; isolate: string }
   /** `retryAfterMs`: of a 429, or 0. */
@@ -74,6 +79,8 @@ export const sharedBreaker = (options: SharedOptions): SharedBreaker => ({
   state: "closed",
   reason: "",
   until: 0,
+  soonest: 0,
+  refused: 0,
   generation: 0,
   opens: 0,
   successes: 0,
@@ -95,6 +102,9 @@ export function step(
   switch (event.kind) {
     case "calls":
       next = counted(settled, event, options, now, chance);
+      break;
+    case "refused":
+      next = refused(settled, event.count, options, now);
       break;
     case "want": {
       const lease = leaseFor(settled, event.isolate, options, now);
@@ -157,6 +167,17 @@ function counted(
 }
 
 /**
+ * While nobody stands, waiting costs every request that comes, and looking costs three. What an operator opened, and what
+ * asked to be left alone (429), stays so.
+ */
+function refused(state: SharedBreaker, count: number, options: SharedOptions, now: number): SharedBreaker {
+  if (state.state !== "open" || state.until === 0) return state;
+  const sum = state.refused + count;
+  const until = sum < options.refusalsPerProbe ? state.until : Math.min(state.until, Math.max(now, state.soonest));
+  return settle({ ...state, refused: sum, until }, now);
+}
+
+/**
  * The vote. It needs evidence that has come in since the window began: the votes of isolates that fell asleep while the
  * breaker was open still stand when it has just closed, and must not open it again.
  */
@@ -216,11 +237,14 @@ function opened(
   const shortestMs = nominalMs * (1 - options.jitter);
   const longestMs = Math.min(options.maxOpenMs, nominalMs * (1 + options.jitter));
   const drawnMs = shortestMs + chance() * (longestMs - shortestMs);
+  const askedMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   return {
     ...state,
     state: "open",
     reason,
-    until: now + Math.round(Math.max(drawnMs, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS))),
+    until: now + Math.round(Math.max(drawnMs, askedMs)),
+    soonest: now + Math.round(Math.max(options.openMs * (1 - options.jitter), askedMs)),
+    refused: 0,
     generation: state.generation + 1,
     opens: state.opens + 1,
     successes: 0,
@@ -262,56 +286,3 @@ export const reading = (state: SharedBreaker) => ({
   probing: state.leases.map((lease) => lease.isolate),
   drained: state.drained,
 });
-
-/**
- * A breaker as it was stored, possibly by an older version, under other options or another clock: deadlines reach no
- * further than they could from now, and what does not fit is a fresh, closed breaker.
- */
-export function restore(stored: unknown, options: SharedOptions, now: number): SharedBreaker {
-  const fresh = sharedBreaker(options);
-  if (!looksStored(stored)) return fresh;
-  const manual = stored.state === "open" && stored.reason === "manual";
-  const leases = stored.state === "half_open" ? stored.leases : [];
-  return {
-    state: stored.state,
-    reason: stored.reason,
-    until: clampedUntil(stored, manual, options, now),
-    generation: stored.generation,
-    opens: stored.opens,
-    successes: Math.min(stored.successes, options.successesToClose - 1),
-    leases: leases
-      .filter((lease) => now < lease.until)
-      .slice(0, options.halfOpenProbes)
-      .map((lease) => ({ isolate: lease.isolate, until: Math.min(lease.until, now + options.leaseMs) })),
-    drained: manual && stored.drained,
-    // Ten seconds of counts are not worth a wrong one: the window starts anew.
-    window: fresh.window,
-  };
-}
-
-function clampedUntil(stored: SharedBreaker, manual: boolean, options: SharedOptions, now: number): number {
-  if (manual || stored.state === "closed" || stored.state === "half_open") return 0;
-  const longestMs = stored.state === "ramp" ? options.rampMs : options.maxOpenMs;
-  // 0 would be "never", which only an operator may say.
-  return Math.max(1, Math.min(stored.until, now + longestMs));
-}
-
-const STATES: readonly unknown[] = ["closed", "open", "half_open", "ramp"] satisfies Verdict["state"][];
-const REASONS: readonly unknown[] = ["", "consecutive", "rate", "slow", "manual"] satisfies OpenReason[];
-
-function looksStored(stored: unknown): stored is SharedBreaker {
-  if (typeof stored !== "object" || stored === null) return false;
-  const { state, reason, until, generation, opens, successes, leases, drained } = stored as Record<string, unknown>;
-  return (
-    STATES.includes(state) &&
-    REASONS.includes(reason) &&
-    [until, generation, opens, successes].every((value) => typeof value === "number" && value >= 0) &&
-    typeof drained === "boolean" &&
-    Array.isArray(leases) &&
-    leases.every((lease: unknown) => {
-      if (typeof lease !== "object" || lease === null) return false;
-      const { isolate, until: end } = lease as Record<string, unknown>;
-      return typeof isolate === "string" && typeof end === "number";
-    })
-  );
-}

@@ -1,7 +1,7 @@
 // Strategies that learn. All of them draw two distinct candidates and take the one that would cost less: a bare maximum
 // would send every isolate to the same instance, and two draws are enough to keep away from a bad one (Mitzenmacher 2001).
 // They differ in what a draw is weighted by and in what cost means. One choice in fifty explores, so that nothing stays
-// unknown; a ramping candidate that wins keeps its win only for its ramp's share.
+// unknown; a ramping candidate takes no more than its ramp's share.
 import {
   EXPERT_ADAPTIVE,
   EXPERT_LOAD,
@@ -26,12 +26,17 @@ interface Yardstick {
  * Costs closer than this are the same: answer times are noise at a few requests a second, and a winner by noise would take
  * everything from its equals, weights included. The one drawn first has it then, so equals share by weight.
  */
-const SAME_COST = 1.15;
+const SAME_COST = 1.1;
 /**
  * Added to every time before it is compared: a few milliseconds more or less are the network, a fresh connection, the clock. So
  * two that answer in five milliseconds and in ten are alike, and two in fifty and in a hundred are not.
  */
 const NOISE_MS = 15;
+/**
+ * A ramping candidate takes its ramp's part of what is drawn for it first, its share by weight: not more because it is idle and
+ * the other busy, which it always is. And nothing while it would cost more than this many times as much.
+ */
+const MOST_OF_RAMPING = 2;
 /** Home is left only for somewhere that costs this much less: the estimate of a place nobody asks is the older one. */
 const LEAVES_HOME = 1.15;
 /** Between regions a request in flight counts for less: it is mostly on its way. */
@@ -43,7 +48,7 @@ const IN_FLIGHT_AWAY = 0.5;
  * as large is as busy with two as the others with one.
  */
 const byExperience: Yardstick = {
-  share: (c, input) => c.weight * scoreFor(c, input),
+  share: (c, input) => c.weight * meritFor(c, input),
   cost: (c, takesMs, input) => (takesMs * ((c.inFlight * input.state.meanWeight) / c.weight + 1)) / meritFor(c, input),
 };
 
@@ -62,7 +67,7 @@ const byPlace: Yardstick = {
   cost: (c) => (c.inFlight + 1) / c.weight,
 };
 
-/** SEEDS P7, the default: the score weighs the draw, the cost decides between two; the best region first. */
+/** SEEDS P7, the default: merit weighs the draw, the cost decides between two; the best region first. */
 export const intelligentAdaptive: Strategy = {
   name: "intelligent_adaptive",
   choose(candidates, input) {
@@ -122,7 +127,7 @@ function orElsewhere(home: number, candidates: readonly Candidate[], input: Choi
     if (region === a.regionIndex) continue;
     const total = weigh(candidates, input, byExperience, region);
     if (total === 0) continue;
-    const index = draw(state.shares, candidates.length, total, state.evenSecond);
+    const index = draw(state.shares, candidates.length, total, input.chance());
     const b = candidates[index]!;
     const there = costAway(b, likelyMs(b, a, input), input);
     if (there < least && (b.ramp >= 1 || state.evenRamp < b.ramp)) {
@@ -145,12 +150,14 @@ function weigh(candidates: readonly Candidate[], input: ChoiceInput, yardstick: 
   let total = 0;
   let weights = 0;
   let members = 0;
+  state.ramping = false;
   for (let i = 0; i < candidates.length; i++) {
     const c = candidates[i]!;
     const inPlay = (region === ANYWHERE || c.regionIndex === region || c.regionIndex < 0) && eligible(c, i, input);
     shares[i] = 0;
     if (!inPlay) continue;
     total += shares[i] = yardstick.share(c, input);
+    if (c.ramp < 1) state.ramping = true;
     weights += c.weight;
     members++;
   }
@@ -181,24 +188,26 @@ function chooseOfTwo(
   // There is nothing to learn from one that owes an answer for longer than it usually takes.
   state.last.explored = explores && !isOverdue(candidates[first + second - winner]!, input);
   if (state.last.explored) winner = first + second - winner;
-  const ramp = candidates[winner]!.ramp;
-  if (ramp < 1 && candidates[first + second - winner]!.ramp > ramp && state.evenRamp >= ramp) {
-    winner = first + second - winner;
+  if (a.ramp !== b.ramp) {
+    const takes = a.ramp > b.ramp || (state.evenRamp < a.ramp && costA <= costB * MOST_OF_RAMPING);
+    winner = takes ? first : second;
   }
   recordOpinions(candidates[winner]!, candidates[first + second - winner]!, input, first + second - winner);
   return winner;
 }
 
 /**
- * Draws come from an even sequence (additive recurrence by powers of the root of x^4 = x + 1, Roberts 2018) that begins at
- * random: over any ten choices shares are what they should be, where chance would need hundreds, and no two isolates are in
- * step. Whatever period requests have, each kind of them is spread as evenly.
+ * Who is drawn is left to chance: whoever takes turns meets every instance within a few requests, also the one that has just
+ * stopped. Only while somebody ramps draws come from an even sequence (additive recurrence by powers of the root of
+ * x^4 = x + 1, Roberts 2018) that begins at random: over any ten choices the ramp's share is what it should be, where chance
+ * would need hundreds.
  */
 function moveOn(state: ChoiceState, input: ChoiceInput): void {
-  if (state.evenFirst !== state.evenFirst) {
+  if (!state.ramping || state.evenRamp !== state.evenRamp) {
     state.evenFirst = input.chance();
     state.evenSecond = input.chance();
-    state.evenRamp = input.chance();
+    if (state.evenRamp !== state.evenRamp) state.evenRamp = input.chance();
+    return;
   }
   state.evenFirst = (state.evenFirst + 0.8191725133961645) % 1;
   state.evenSecond = (state.evenSecond + 0.6710436067037893) % 1;

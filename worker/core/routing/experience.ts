@@ -1,7 +1,8 @@
 // What answers teach about an instance, in one isolate: its history for the score, and the time that choice reckons with.
-// One slow answer is an accident, two are news: an answer counts only as far as the one before it agrees. What is slow right
-// now shows in the answers it owes (`adaptive`), and failing costs time: who fails at once is not quick, and who fails once
-// in a thousand is not slow. Little evidence weighs little, old evidence less, and none outlives a breaker that opened.
+// One slow answer is an accident, two are news, unless they were under way together: then they may have met the same
+// accident, and be it our own. So an answer counts only as far as an earlier one, over before it was sent, agrees. What is
+// slow right now shows in the answers it owes (`adaptive`), and failing costs time: who fails at once is not quick, and who
+// fails once in a thousand is not slow. Little evidence weighs little, old evidence less, and none outlives a breaker that opened.
 // Kept beside the candidate by the platform: `sent` and `settle` with every attempt, `refresh` once a second.
 import { ewma, observe } from "../stats/ewma.ts";
 import type { Ewma } from "../stats/ewma.ts";
@@ -17,8 +18,12 @@ export type Outcome = "ok" | "failed" | "limited" | "cancelled";
 export interface Experience extends Evidence {
   /** Mean of the believed answer times. */
   readonly time: Ewma;
-  /** The last answer's time; Infinity before the first. */
+  /** The least time of the answers that were under way together of late, ms; Infinity before any. */
   lastMs: number;
+  /** When the first of them came, epoch ms. */
+  lastAt: number;
+  /** The least time of those before them. */
+  beforeMs: number;
   /** What it would take by all that is known without asking it, ms: its region's least; 0 for what is typical of the service. */
   priorMs: number;
   /** Share of answers that were not good. */
@@ -34,10 +39,10 @@ export interface ServiceExperience {
 }
 
 /** For how long a time counts, and a failure: their weights fall to 1/e after this. */
-const MEMORY_MS = 10_000;
+const MEMORY_MS = 20_000;
 const FAILING_MS = 5000;
-/** And no more than about so many answers count, however many come: at a hundred a second ten seconds are too long to wait. */
-const MOST_WEIGHT = 4;
+/** And no more than about so many answers count, however many come: at a hundred a second that is long to wait. */
+const MOST_WEIGHT = 2;
 /** Evidence is weighed against that many typical answers: a single one moves the estimate two thirds of the way. */
 const TYPICAL_WEIGHT = 0.5;
 /** Doubt: this many good answers are believed beforehand, so that one failure is not "always fails". */
@@ -49,6 +54,8 @@ export function experience(options: HistoryOptions): Experience {
   return {
     time: ewma(),
     lastMs: Number.POSITIVE_INFINITY,
+    lastAt: 0,
+    beforeMs: Number.POSITIVE_INFINITY,
     priorMs: 0,
     failing: ewma(),
     wasOpen: false,
@@ -95,13 +102,22 @@ export function settle(
   observe(known.failing, ok ? 0 : 1, now, FAILING_MS);
   // A failure may teach that it is slow, never that it is quick.
   if (ok || tookMs > c.ewmaMs) {
-    const believedMs = Math.min(tookMs, known.lastMs);
-    known.lastMs = tookMs;
+    const believedMs = believed(known, tookMs, now);
     observe(known.time, believedMs, now, MEMORY_MS);
     known.time.weight = Math.min(known.time.weight, MOST_WEIGHT);
     if (ok) observe(service.typical, believedMs, now, MEMORY_MS);
   }
   reckon(c, known, service, now, options);
+}
+
+/** The lesser of this answer's time and of those that were over before it was sent. */
+function believed(known: Experience, tookMs: number, now: number): number {
+  if (now - tookMs >= known.lastAt) {
+    known.beforeMs = known.lastMs;
+    known.lastMs = tookMs;
+    known.lastAt = now;
+  } else if (tookMs < known.lastMs) known.lastMs = tookMs;
+  return Math.min(tookMs, known.beforeMs);
 }
 
 /** Once a second: what has not been asked for a while is forgotten by and by, and scores are brought up to date. */
@@ -124,6 +140,8 @@ function forget(known: Experience): void {
   known.time.weight = 0;
   known.failing.weight = 0;
   known.lastMs = Number.POSITIVE_INFINITY;
+  known.lastAt = 0;
+  known.beforeMs = Number.POSITIVE_INFINITY;
   forgetAll(known.history);
 }
 

@@ -75,10 +75,12 @@ export interface ChoiceState {
   /** Choices left until the next exploring one, and in the block of choices that holds exactly one. */
   exploreIn: number;
   exploreBlock: number;
-  /** Where the three even sequences of `adaptive` stand, each in [0, 1); NaN before the first choice. */
+  /** Where the three sequences of `adaptive` stand, each in [0, 1); NaN before the first choice. */
   evenFirst: number;
   evenSecond: number;
   evenRamp: number;
+  /** Somebody in play ramps. */
+  ramping: boolean;
   /** Turn of the refused share while in panic. */
   refusedTurn: number;
   /** Mean weight of the candidates in play in the choice under way. */
@@ -212,6 +214,7 @@ function choiceState(): ChoiceState {
     evenFirst: Number.NaN,
     evenSecond: Number.NaN,
     evenRamp: Number.NaN,
+    ramping: false,
     refusedTurn: Number.NaN,
     meanWeight: 1,
     shares: new Float64Array(8),

@@ -73,6 +73,12 @@ export function recent(window: RollingWindow, field: number, buckets: number): n
   return sum;
 }
 
+/** The same as of now, for who only reads: nothing is moved on. */
+export function recentAt(window: RollingWindow, field: number, buckets: number, now: number): number {
+  const idle = Math.floor(now / window.bucketMs) - window.newest;
+  return window.newest < 0 || idle < 0 || idle >= buckets ? 0 : recent(window, field, buckets - idle);
+}
+
 export function clear(window: RollingWindow): void {
   window.counts.fill(0);
   window.sums.fill(0);
