@@ -12,8 +12,6 @@ import type { Asked } from "./context.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { tellRegions } from "./state.ts";
 
-const ACTOR = "admin token";
-
 const written = v.union([v.strictObject({ experiment: v.pipe(v.string(), v.maxLength(128)) }), experimentOptions]);
 
 type ChaosPolicy = Exclude<Policy["chaos"], false>;
@@ -40,7 +38,7 @@ export async function startExperiment(c: Asked): Promise<Response> {
   const id = `exp_${crypto.randomUUID().slice(0, 12).replaceAll("-", "")}`;
   const order: ChaosOrder = {
     ...{ id, name: spec.name ?? named ?? id, spec, startedAt: now, endsAt: now + spec.durationSeconds * 1_000 },
-    startedBy: ACTOR,
+    startedBy: c.get("actor"),
   };
   const stored = await store(c, order, "chaos.start", spec.hypothesis ?? "");
   return (
@@ -62,13 +60,13 @@ export async function stopExperiment(c: Asked): Promise<Response> {
   const order = JSON.parse(entry.text) as ChaosOrder;
   const now = isolate.now();
   if (stateOf(order, now) !== "running") return c.json({ ...order, state: stateOf(order, now), heard: {} });
-  const stopped: ChaosOrder = { ...order, stopped: { at: now, by: ACTOR, reason: "stopped by an operator" } };
+  const stopped: ChaosOrder = { ...order, stopped: { at: now, by: c.get("actor"), reason: "stopped by an operator" } };
   const stored = await store(c, stopped, "chaos.stop", "");
   return stored ?? c.json({ ...stopped, state: "stopped", heard: await tellRegions(c) });
 }
 
 async function store(c: Asked, order: ChaosOrder, action: string, note: string): Promise<Response | undefined> {
-  const change = { actor: ACTOR, note };
+  const change = { actor: c.get("actor"), note };
   const text = JSON.stringify(order);
   const { objects } = c.get("isolate");
   const stored = await objects.askControl((control) => control.append("chaos", order.id, text, action, change));
