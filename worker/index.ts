@@ -2,6 +2,7 @@
 import { handle } from "./app.ts";
 import type { Env } from "./platform/env.ts";
 
+export { BatchObject } from "../durable-objects/batch.ts";
 export { ControlObject } from "../durable-objects/control.ts";
 export { InsightObject } from "../durable-objects/insight.ts";
 export { LimiterObject } from "../durable-objects/limiter.ts";

@@ -1,7 +1,6 @@
 // The report as a person reads it.
 import Table from "cli-table3";
 import { styleText } from "node:util";
-import { perThousand, type CallsReport } from "./calls.ts";
 import type { SelfTime } from "./profile.ts";
 import type { Spread, Summary } from "./rounds.ts";
 import type { Measured, Report } from "./run.ts";
@@ -137,25 +136,4 @@ export function profileText(times: readonly SelfTime[], cpuMicros: number | unde
         file || "(native)",
       ]),
   );
-}
-
-/** Calls by who makes them, those of the isolate first. */
-export function callsText(reports: readonly CallsReport[]): string {
-  const head = ["", ...reports.map(({ services }) => `${services} service${services === 1 ? "" : "s"}`)];
-  const sums = [
-    { name: "isolates to objects", fits: (who: string, what: string) => who === "isolate" && !what.startsWith("KV.") },
-    { name: "objects to objects", fits: (who: string, what: string) => who !== "isolate" && !what.startsWith("KV.") },
-    { name: "KV reads", fits: (_: string, what: string) => what.startsWith("KV.get") || what === "KV.list" },
-    { name: "KV writes", fits: (_: string, what: string) => what === "KV.put" || what === "KV.delete" },
-  ];
-  const names = [...new Set(reports.flatMap(({ calls }) => calls.map(({ who, what }) => `${who} ${what}`)))].sort();
-  const rows = [
-    ...sums.map(({ name, fits }) => [name, ...reports.map((report) => perThousand(report, fits).toFixed(2))]),
-    ...names.map((name) => [
-      `  ${name}`,
-      ...reports.map((report) => perThousand(report, (who, what) => `${who} ${what}` === name).toFixed(2)),
-    ]),
-  ];
-  const rates = reports.map(({ perSecond, requests }) => `${whole(requests)} requests at ${perSecond.toFixed(0)}/s`);
-  return [styleText("bold", `Calls per thousand requests (${rates.join("; ")})`), table(head, rows)].join("\n");
 }

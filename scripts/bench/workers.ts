@@ -14,31 +14,21 @@ export type WorkerName = (typeof WORKERS)[number];
 const REGION = "weur";
 const BENCH_FOLDER = "scripts/bench/workers";
 
-const SERVICES = ["orders", "users", "catalogue", "payments", "search"];
-
 /** A policy as a team would have it: a few services, routes by host and path, three instances to choose from. */
 export function benchPolicy(origin: string): WrittenPolicy {
-  const policy = policyOf(SERVICES, origin);
-  return {
-    ...policy,
-    routes: [
-      ...(policy.routes ?? []),
-      ...SERVICES.map((service) => ({ match: { host: `${service}.internal.example.com`, path: "/*" }, service })),
-      { match: { path: "/exports/*", methods: ["GET"] }, service: "catalogue" },
-      { match: { path: "/*" }, service: "search" },
-    ],
-  };
-}
-
-/** These services, each of three instances and below a path of its own. */
-export function policyOf(services: readonly string[], origin: string): WrittenPolicy {
   const instances = (service: string) =>
     [1, 2, 3].map((number) => ({ id: `${service}-${number}`, url: origin, region: REGION }));
+  const services = ["orders", "users", "catalogue", "payments", "search"];
   return {
     expose: true,
     regions: { [REGION]: { latitude: 52.37, longitude: 4.9 } },
     services: Object.fromEntries(services.map((service) => [service, { instances: instances(service) }])),
-    routes: services.map((service) => ({ match: { path: `/${service}/*` }, service })),
+    routes: [
+      ...services.map((service) => ({ match: { path: `/${service}/*` }, service })),
+      ...services.map((service) => ({ match: { host: `${service}.internal.example.com`, path: "/*" }, service })),
+      { match: { path: "/exports/*", methods: ["GET"] }, service: "catalogue" },
+      { match: { path: "/*" }, service: "search" },
+    ],
   };
 }
 
@@ -48,49 +38,33 @@ interface DeclaredObject {
   readonly class_name: string;
 }
 
-/** Entry of a Worker that is only there to be compared with. */
-const entryOf = (name: Exclude<WorkerName, "gateway"> | "empty"): string => `${BENCH_FOLDER}/${name}.ts`;
+/** Entry of a Worker that is only there to be compared with; undefined for the gateway itself. */
+const entryOf = (name: WorkerName | "empty"): string | undefined =>
+  name === "gateway" ? undefined : `${BENCH_FOLDER}/${name}.ts`;
 
 export async function sourceOf(name: WorkerName | "empty", upstream: Upstream): Promise<WorkerSource> {
-  if (name === "gateway") return gatewaySource(name, benchPolicy(upstream.origin), () => bundleWorker());
-  return {
-    ...(await common(name, bundleWorker(entryOf(name)))),
-    vars: { UPSTREAM: upstream.origin, AUTHORITY: upstream.authority },
+  const config = unstable_readConfig({ config: configPath });
+  const common = {
+    name,
+    script: await bundleWorker(entryOf(name)),
+    compatibilityDate: config.compatibility_date ?? "",
+    compatibilityFlags: config.compatibility_flags,
   };
-}
-
-/** The gateway under this policy, with its real bindings. `build` is told the classes of its objects. */
-export async function gatewaySource(
-  name: string,
-  written: WrittenPolicy,
-  build: (classes: readonly string[]) => Promise<string>,
-): Promise<WorkerSource> {
-  const policy = JSON.stringify(written);
+  if (name !== "gateway") return { ...common, vars: { UPSTREAM: upstream.origin, AUTHORITY: upstream.authority } };
+  const policy = JSON.stringify(benchPolicy(upstream.origin));
   const parsed = parsePolicy(policy);
   if (!parsed.ok) throw new TypeError(`the benchmark's policy is invalid: ${JSON.stringify(parsed.error)}`);
-  const config = unstable_readConfig({ config: configPath });
-  const objects = (config.durable_objects.bindings as readonly DeclaredObject[]).map((declared) => ({
-    binding: declared.name,
-    className: declared.class_name,
-  }));
   return {
-    ...(await common(name, build(objects.map(({ className }) => className)))),
+    ...common,
     vars: { REGION_NAME: REGION, ALLOW_PRIVATE: "true", ADMIN_TOKEN: "bench" },
-    objects,
+    objects: (config.durable_objects.bindings as readonly DeclaredObject[]).map((declared) => ({
+      binding: declared.name,
+      className: declared.class_name,
+    })),
     kv: {
       binding: "KV",
       script: await bundleWorker(`${BENCH_FOLDER}/kv.ts`),
       vars: { KEY: POLICY_KEY, VALUE: policy },
     },
-  };
-}
-
-async function common(name: string, script: Promise<string>) {
-  const config = unstable_readConfig({ config: configPath });
-  return {
-    name,
-    script: await script,
-    compatibilityDate: config.compatibility_date ?? "",
-    compatibilityFlags: config.compatibility_flags,
   };
 }

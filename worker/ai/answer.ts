@@ -23,6 +23,9 @@ export function refuse(walk: AiWalk, failure: Failure): Response {
   const passes = native !== undefined && native.text !== "" && own < 500 && failure.kind !== "rate_limited";
   const answer = passes ? json(walk, native.text, native.status) : json(walk, walk.surface.envelope(failure), own);
   answer.headers.set("cache-control", "no-store");
+  if (failure.kind === "unauthenticated" && walk.challenge !== "") {
+    answer.headers.set("www-authenticate", walk.challenge);
+  }
   if (retryAfterMs !== undefined && (own === 429 || own === 503)) {
     answer.headers.set("retry-after", String(retryAfterSeconds(retryAfterMs)));
   }
@@ -37,6 +40,7 @@ export function dress(walk: AiWalk, answer: Response): Response {
   if (!headers.has("cache-status")) headers.append("cache-status", BYPASS);
   const own = serverTiming(GATEWAY, performance.now() - walk.startedAt - walk.upstreamMs);
   headers.append("server-timing", walk.attempts === 0 ? own : `${own}, ${serverTiming("upstream", walk.upstreamMs)}`);
+  for (const [name, value] of walk.told) headers.set(name, value);
   // Official clients tell their users this one.
   headers.set("x-request-id", walk.correlationId);
   if (walk.policy.policy.expose ?? walk.gateway.isLocal) expose(walk, headers);

@@ -152,7 +152,7 @@ function awsCredentials(gateway: Gateway, { name, options }: Provider): Paramete
     return undefined;
   }
   const sessionToken = bedrock.sessionToken === undefined ? undefined : secretOf(bedrock.sessionToken, gateway.env);
-  return { accessKeyId, secretAccessKey, sessionToken, region: bedrock.region };
+  return { accessKeyId, secretAccessKey, sessionToken, region: bedrock.region, service: "bedrock" };
 }
 
 /** A whole body within its time; `cut` when it broke off, `timeout` when it did not come. */

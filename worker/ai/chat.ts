@@ -3,29 +3,44 @@ import { chatTokens } from "../core/providers/estimate.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { ChatRequest } from "../core/providers/chat.ts";
 import type { Told } from "../core/providers/surface.ts";
+import { charge, countModel, reserve } from "./admit.ts";
 import { dress, json, refuse } from "./answer.ts";
 import { ask, type Asked } from "./ask.ts";
 import { modelNamed } from "./compiled.ts";
+import { configuredModel, takeConfig } from "./config.ts";
 import type { Incoming } from "./incoming.ts";
 import { askElsewhere } from "./recover.ts";
 import { selectTargets } from "./select.ts";
 import { estimated, saidBy, settle } from "./settle.ts";
+import { keep, keepingOf, Recording, stored } from "./stored.ts";
 import { deliver } from "./stream.ts";
-import type { AiWalk } from "./walk.ts";
+import type { AiWalk, Keeping } from "./walk.ts";
 
 export async function answerChat(walk: AiWalk): Promise<Response> {
+  const odd = takeConfig(walk);
+  if (odd !== undefined) return refuse(walk, odd);
   const read = walk.surface.read(walk.body);
   if (!read.ok) return refuse(walk, read.error);
   const chat = read.value;
   walk.chat = chat;
   walk.promptTokens = chatTokens(chat);
-  const model = modelNamed(walk.ai, chat.model);
+  const configured = walk.config === undefined ? undefined : configuredModel(walk, walk.config, chat.model);
+  if (configured !== undefined && "kind" in configured) return refuse(walk, configured);
+  const model = configured ?? modelNamed(walk.ai, chat.model);
   if (model === undefined) return refuse(walk, failureOf("model_not_found"));
   walk.model = model;
-  const lacking = selectTargets(walk, chat, model);
+  const limited = await countModel(walk, model.name);
+  if (limited !== undefined) return refuse(walk, limited);
+  const keeping = await keepingOf(walk, chat, model);
+  walk.keeping = keeping;
+  const known = keeping?.reads === true ? await stored(walk, keeping.key) : undefined;
+  if (known !== undefined) return known;
+  const lacking = selectTargets(walk, chat, model) ?? (await reserve(walk, chat.maxTokens));
   if (lacking !== undefined) return refuse(walk, lacking);
   const asked = await ask(walk, chat, walk.targets, false);
-  return asked.given === undefined ? refuse(walk, asked.failure) : give(walk, chat, asked);
+  if (asked.given !== undefined) return give(walk, chat, asked);
+  charge(walk, undefined);
+  return refuse(walk, asked.failure);
 }
 
 type Answering = Extract<Asked, { failure: undefined }>;
@@ -43,12 +58,19 @@ function give(walk: AiWalk, chat: ChatRequest, asked: Answering): Response {
   attempt?.end();
   const answer = given.answer!;
   settle(walk, given, answer.usage ?? estimated(walk, saidBy(answer)), 0, answer.usage === undefined);
-  return json(walk, given.native ? given.text : surface.write(answer, chat, told));
+  charge(walk, walk.usage);
+  const text = given.native ? given.text : JSON.stringify(surface.write(answer, chat, told));
+  if (walk.keeping !== undefined) {
+    keep(walk, walk.keeping, "application/json", new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>);
+  }
+  return json(walk, text);
 }
 
 function streamed(walk: AiWalk, chat: ChatRequest, first: Answering, incoming: Incoming, told: Told): Response {
   let { attempt, given } = first;
   const beganAt = performance.now();
+  const { keeping } = walk;
+  const recording = keeping?.writes === true ? new Recording() : undefined;
   const { readable, done } = deliver(incoming, {
     chat,
     dialect: walk.surface.dialect,
@@ -65,14 +87,23 @@ function streamed(walk: AiWalk, chat: ChatRequest, first: Answering, incoming: I
               walk.target = given.target;
             })
         : undefined,
-    over({ usage, isEstimated, failure }) {
+    over({ usage, isEstimated, failure, left }) {
       attempt?.end();
+      if (keeping !== undefined && recording !== undefined && failure === undefined && !left) {
+        walk.ctx.waitUntil(recording.ended.then(() => keepStream(walk, keeping, recording)));
+      }
       walk.failure = failure;
       settle(walk, given, usage, performance.now() - beganAt, isEstimated);
+      charge(walk, usage);
     },
   });
   walk.ctx.waitUntil(done);
-  return dress(walk, new Response(readable, { headers: STREAM_HEADERS }));
+  const body = recording === undefined ? readable : readable.pipeThrough(recording.through);
+  return dress(walk, new Response(body, { headers: STREAM_HEADERS }));
+}
+
+function keepStream(walk: AiWalk, keeping: Keeping, { bytes }: Recording): void {
+  if (bytes !== undefined) keep(walk, keeping, STREAM_HEADERS["content-type"], bytes);
 }
 
 const STREAM_HEADERS = {

@@ -99,7 +99,7 @@ const MOST_TARGETS = 1_000;
 
 /** A model at one provider, whoever named it. */
 export function targetAt(provider: Provider, model: string): Target {
-  return makeTarget(provider, `${provider.name}/${model}`, model, undefined);
+  return provider.targets.get(model) ?? makeTarget(provider, `${provider.name}/${model}`, model, undefined);
 }
 
 function targetNamed(

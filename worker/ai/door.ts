@@ -15,6 +15,7 @@ import { responsesSurface } from "../core/providers/surfaces/responses.ts";
 import { ok, refuse as wrong, type Result } from "../core/result/result.ts";
 import { holdBody } from "../platform/bodies.ts";
 import type { Gateway } from "../platform/gateway.ts";
+import { admit } from "./admit.ts";
 import { refuse } from "./answer.ts";
 import { answerChat } from "./chat.ts";
 import { aiOf } from "./compiled.ts";
@@ -99,7 +100,8 @@ async function answered(walk: AiWalk, endpoint: Endpoint | undefined): Promise<R
     answer.headers.set("allow", endpoint.method);
     return answer;
   }
-  if (walk.ai.options.auth === "required") return refuse(walk, failureOf("unavailable", 2_000));
+  const refusal = await admit(walk);
+  if (refusal !== undefined) return refuse(walk, refusal);
   if (endpoint.method === "POST") {
     const body = await readBody(walk);
     if (!body.ok) return refuse(walk, body.error);

@@ -9,11 +9,14 @@ import {
   writeEmbeddings,
   writeVectors,
   type EmbeddingAnswer,
+  type EmbeddingInput,
   type EmbeddingRequest,
 } from "../core/providers/embeddings.ts";
 import { textTokens } from "../core/providers/estimate.ts";
 import { parseObject } from "../core/providers/fields.ts";
 import { costOf } from "../core/providers/prices.ts";
+import { charge, countModel, reserve } from "./admit.ts";
+import type { BatchResult } from "../core/protocol/batch.ts";
 import { json, refuse } from "./answer.ts";
 import { call, readWhole } from "./call.ts";
 import { modelNamed, type Target } from "./compiled.ts";
@@ -31,14 +34,18 @@ export async function answerEmbeddings(walk: AiWalk): Promise<Response> {
   walk.model = model;
   walk.targets = model.targets.map(({ target }) => target).filter(({ adapter }) => adapter.capabilities.embeddings);
   if (walk.targets.length === 0) return refuse(walk, failureOf("unsupported"));
+  walk.promptTokens = estimated(asked);
+  const refusal = (await countModel(walk, model.name)) ?? (await reserve(walk, 0));
+  if (refusal !== undefined) return refuse(walk, refusal);
   let failure: Failure = failureOf("unavailable");
   for (const target of walk.targets) {
     if (walk.attempts >= walk.mostAttempts) break;
-    const given = await embed(walk, asked, target);
+    const given = await together(walk, asked, target);
     if ("vectors" in given) return give(walk, asked, target, given);
     failure = given;
     if (remedyOf(failure.kind) === "give") break;
   }
+  charge(walk, undefined);
   return refuse(walk, failure);
 }
 
@@ -48,11 +55,35 @@ function give(walk: AiWalk, asked: EmbeddingRequest, target: Target, given: Embe
   walk.target = target;
   walk.usage = { uncached: counted, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0 };
   walk.cost = target.price === undefined ? undefined : costOf(walk.usage, target.price);
+  charge(walk, walk.usage);
   return json(walk, writeVectors(answer, asked, target.model));
 }
 
 const estimated = ({ inputs }: EmbeddingRequest): number =>
   inputs.reduce((sum, input) => sum + (typeof input === "string" ? textTokens(input) : input.length), 0);
+
+/** With others that ask the same of it at the same time, where the policy lets them. */
+async function together(walk: AiWalk, asked: EmbeddingRequest, target: Target): Promise<EmbeddingAnswer | Failure> {
+  const options = walk.ai.options.batch.embeddings;
+  if (options === false || asked.inputs.length >= options.maxItems) return embed(walk, asked, target);
+  const { inputs, ...rest } = asked;
+  const ask = {
+    // Tenants do not meet, nor do users that their provider is told of.
+    key: JSON.stringify(["embeddings", walk.tenant, target.key, rest]),
+    items: inputs,
+    weights: inputs.map((input) => estimated({ ...asked, inputs: [input] })),
+    maxItems: options.maxItems,
+    maxWaitMs: options.maxWaitMs,
+  };
+  const run = async (items: readonly unknown[]): Promise<BatchResult> => {
+    const given = await embed(walk, { ...asked, inputs: items as readonly EmbeddingInput[] }, target);
+    if ("vectors" in given) return { ok: true, results: given.vectors, tokens: given.promptTokens };
+    return { ok: false, alone: remedyOf(given.kind) === "give" || given.kind === "context_length", error: given };
+  };
+  const result = await walk.gateway.batches.call(ask, run);
+  if (result.ok) return { vectors: result.results as EmbeddingAnswer["vectors"], promptTokens: result.tokens };
+  return typeof result.error === "object" ? (result.error as Failure) : failureOf("invalid_answer");
+}
 
 /** One target asked through its own service, so that its breaker and its limit hold here too. */
 async function embed(walk: AiWalk, asked: EmbeddingRequest, target: Target): Promise<EmbeddingAnswer | Failure> {

@@ -10,6 +10,7 @@ import {
 } from "../core/providers/listing.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import { parseList, parseObject } from "../core/providers/fields.ts";
+import type { BatchResult } from "../core/protocol/batch.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { json, refuse } from "./answer.ts";
 import { call, readWhole } from "./call.ts";
@@ -97,27 +98,41 @@ function entryOf(gateway: Gateway, name: string): Known {
   return entry;
 }
 
-async function read({ gateway }: AiWalk, provider: Provider, entry: Known): Promise<void> {
-  const target = targetAt(provider, "");
+/** With the isolates that want it at the same time: one of them asks for all. */
+async function read(walk: AiWalk, provider: Provider, entry: Known): Promise<void> {
+  const options = walk.ai.options.batch.modelDiscovery;
+  const run = async (items: readonly unknown[]): Promise<BatchResult> => {
+    const models = await list(walk.gateway, provider);
+    if (models === undefined) return { ok: false, alone: false, error: "unread" };
+    return { ok: true, results: items.map(() => models), tokens: 0 };
+  };
+  const ask = { key: `models ${provider.name}`, items: [0], weights: [1] };
+  const result =
+    options === false ? await run(ask.items) : await walk.gateway.batches.call({ ...ask, ...options }, run);
+  entry.readAt = Date.now();
+  if (result.ok) entry.models = result.results[0] as readonly ListedModel[];
+}
+
+async function list(gateway: Gateway, provider: Provider): Promise<readonly ListedModel[] | undefined> {
   const abort = new AbortController();
   const asked = {
-    target,
+    target: targetAt(provider, ""),
     operation: "models",
     body: undefined,
     stream: false,
     headers: {},
     deadlineMs: DISCOVER_MS,
+    signal: abort.signal,
   } as const;
   const answer = await call(
     gateway,
-    { ...asked, signal: abort.signal },
+    asked,
     () => {},
     () => true,
   );
-  entry.readAt = Date.now();
-  if (!(answer instanceof Response)) return;
+  if (!(answer instanceof Response)) return undefined;
   const text = await readWhole(answer, DISCOVER_MS);
-  if (typeof text !== "string") return abort.abort();
-  const body = parseObject(text) ?? parseList(text);
-  entry.models = readListing(body);
+  if (typeof text === "string") return readListing(parseObject(text) ?? parseList(text));
+  abort.abort();
+  return undefined;
 }

@@ -5,11 +5,21 @@ import { continueTrace, isTraceparent, startTrace } from "../core/http/trace.ts"
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { ChatRequest, JsonObject, Usage } from "../core/providers/chat.ts";
 import type { Failure } from "../core/providers/failures.ts";
+import type { RequestConfig } from "../core/providers/portkey.ts";
 import type { AiStrategy, Scored } from "../core/providers/select.ts";
 import type { Surface } from "../core/providers/surface.ts";
 import type { Place } from "../core/routing/regions.ts";
+import { ANONYMOUS, type SecurityContext } from "../core/security/context.ts";
+import type { Reservation } from "../platform/budgets.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import type { AiPolicy, Model, Target } from "./compiled.ts";
+
+/** What may be stored for this call, once it is known to be whole. */
+export interface Keeping {
+  readonly key: string;
+  readonly ttlSeconds: number;
+  readonly writes: boolean;
+}
 
 /** A target as it was looked at. */
 export interface Considered {
@@ -33,8 +43,17 @@ export class AiWalk {
   /** As the edge vouches for it. */
   readonly address: string;
 
+  readonly query: string;
+
   // Set by admit.
-  tenant = "";
+  security: SecurityContext = ANONYMOUS;
+  /** Of a credential that is missing or wrong. */
+  challenge = "";
+  /** Fields of the answer, beside those that every answer has. */
+  readonly told: [name: string, value: string][] = [];
+  /** How its answer may be kept; undefined: not at all. */
+  keeping: Keeping | undefined = undefined;
+  reservation: Reservation | undefined = undefined;
 
   // Set by the surface.
   surface: Surface;
@@ -44,6 +63,7 @@ export class AiWalk {
   promptTokens = 0;
 
   // What the request says of its own handling, where the policy lets it.
+  config: RequestConfig | undefined = undefined;
   fallbacks: readonly string[] = [];
   strategy: AiStrategy | undefined = undefined;
   mostAttempts = 3;
@@ -92,7 +112,21 @@ export class AiWalk {
     const trace = headers.get("traceparent");
     this.traceparent =
       trace !== null && isTraceparent(trace) ? continueTrace(trace, Math.random) : startTrace(Math.random, true);
+    const question = request.url.indexOf("?");
+    this.query = question < 0 ? "" : request.url.slice(question);
     this.address = clientAddress(headers.get("cf-connecting-ip") ?? undefined) || gateway.nearAddress;
+  }
+
+  get headers(): Headers {
+    return this.request.headers;
+  }
+
+  get fields(): { readonly authorization: string | undefined } {
+    return { authorization: this.request.headers.get("authorization") ?? undefined };
+  }
+
+  get tenant(): string {
+    return this.security.tenant;
   }
 
   /** Where the edge says the client is. */

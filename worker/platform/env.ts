@@ -1,5 +1,6 @@
 // What the runtime hands to the Worker and its objects: the bindings and variables of wrangler.toml, and no others.
 // Anything that may be missing is optional here, so that every reader says what it does without it.
+import type { BatchRpc } from "../core/protocol/batch.ts";
 import type { InsightRpc } from "../core/protocol/insight.ts";
 import type { LimiterRpc } from "../core/protocol/limiter.ts";
 import type { ControlRpc, RegionRpc, ServiceRpc } from "../core/protocol/objects.ts";
@@ -16,6 +17,7 @@ export interface Env {
   readonly LIMITER: ObjectNamespace<LimiterRpc>;
   /** Analytics Engine; records go there where it is bound and the policy says so. */
   readonly ANALYTICS?: AnalyticsEngineDataset;
+  readonly BATCH: ObjectNamespace<BatchRpc>;
   /** Region of the policy this deployment answers from; empty: the region nearest to the colo. */
   readonly REGION_NAME?: string;
   /** Bearer token of the admin API; without it the admin API refuses. */

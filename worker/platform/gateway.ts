@@ -1,6 +1,7 @@
 // What one isolate is made of: its link to the objects and its knowledge of the instances. One per isolate, made at
 // the first request, because ids and clocks need one.
 import { CacheKeeper } from "./cache/keeper.ts";
+import { Batches } from "./batches.ts";
 import { CacheStore } from "./cache/store.ts";
 import { Chaos } from "./chaos.ts";
 import type { Env } from "./env.ts";
@@ -15,6 +16,7 @@ export class Gateway {
   readonly isolate: Isolate;
   readonly identity: Identity;
   readonly cache = new CacheStore();
+  readonly batches: Batches;
   readonly chaos: Chaos;
   readonly recorder: Recorder;
   readonly keeper: CacheKeeper;
@@ -41,6 +43,7 @@ export class Gateway {
       metrics: () => this.isolate.metrics,
     });
     this.isolate = new Isolate(env, this.fleet);
+    this.batches = new Batches(env, Date.now);
     this.identity = new Identity(env, this.isolate);
     this.chaos = new Chaos(this.isolate.orders);
     this.recorder = new Recorder(env);

@@ -7,9 +7,9 @@ export interface AwsCredentials {
   readonly secretAccessKey: string;
   readonly sessionToken: string | undefined;
   readonly region: string;
+  readonly service: string;
 }
 
-const SERVICE = "bedrock";
 const text = new TextEncoder();
 
 /** Adds the fields that sign the request; `headers` must not change afterwards. `path` is as it is sent, without a query. */
@@ -43,7 +43,7 @@ export async function signV4(
     names.join(";"),
     await sha256(body),
   ].join("\n");
-  const scope = `${day}/${credentials.region}/${SERVICE}/aws4_request`;
+  const scope = `${day}/${credentials.region}/${credentials.service}/aws4_request`;
   const toSign = ["AWS4-HMAC-SHA256", time, scope, await sha256(text.encode(canonical))].join("\n");
   const signature = hex(await hmac(await signingKey(credentials, day), toSign));
   const credential = `${credentials.accessKeyId}/${scope}`;
@@ -56,19 +56,22 @@ export async function signV4(
 const keys = new Map<string, Promise<ArrayBuffer>>();
 const MOST_KEYS = 64;
 
-function signingKey({ accessKeyId, secretAccessKey, region }: AwsCredentials, day: string): Promise<ArrayBuffer> {
-  const name = `${accessKeyId}/${day}/${region}`;
+function signingKey(
+  { accessKeyId, secretAccessKey, region, service }: AwsCredentials,
+  day: string,
+): Promise<ArrayBuffer> {
+  const name = `${accessKeyId}/${day}/${region}/${service}`;
   const known = keys.get(name);
   if (known !== undefined) return known;
   if (keys.size >= MOST_KEYS) keys.clear();
-  const made = deriveKey(secretAccessKey, day, region);
+  const made = deriveKey(secretAccessKey, [day, region, service]);
   keys.set(name, made);
   return made;
 }
 
-async function deriveKey(secret: string, day: string, region: string): Promise<ArrayBuffer> {
+async function deriveKey(secret: string, words: readonly string[]): Promise<ArrayBuffer> {
   let key: ArrayBuffer = text.encode(`AWS4${secret}`).buffer as ArrayBuffer;
-  for (const word of [day, region, SERVICE, "aws4_request"]) key = await hmac(key, word);
+  for (const word of [...words, "aws4_request"]) key = await hmac(key, word);
   return key;
 }
 

@@ -10,12 +10,7 @@ export interface PendingSection {
 
 type InUse = (policy: Policy) => boolean;
 
-const isSet = (map: Readonly<Record<string, unknown>>): boolean => Object.keys(map).length > 0;
-
-const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
-  { section: "providers", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.providers) },
-  { section: "models", reason: "the AI door is not built yet", inUse: (policy) => isSet(policy.models) },
-];
+const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [];
 
 /** The sections in use that are not acted on; for `ready` and `policy check`. */
 export function pendingSections(policy: Policy): PendingSection[] {

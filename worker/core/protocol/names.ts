@@ -31,3 +31,7 @@ export const limiterShard = (who: string): number => hash32(who) % LIMITER_SHARD
 
 /** KV: what is kept of an API key, its hash and whom it speaks for; `ControlObject` holds the original. */
 export const apiKeyName = (id: string): string => `keys/${id}`;
+
+/** Calls that may go together meet in one of so many `BatchObject`s. */
+const BATCH_SHARDS = 64;
+export const batchObjectName = (key: string): string => `batch:${hash32(key) % BATCH_SHARDS}`;

@@ -1,0 +1,108 @@
+// Who may ask, how often, and for how much: identity and limits as for all traffic, and budgets in tokens and dollars, reserved
+// before a call by its estimate and settled behind it by what it was. Clients of both kinds show their keys where they are
+// used to: `Authorization: Bearer`, or `x-api-key`.
+import type { Refusal } from "../core/http/problem.ts";
+import type { Usage } from "../core/providers/chat.ts";
+import { promptTokens } from "../core/providers/chat.ts";
+import { failureOf } from "../core/providers/classify.ts";
+import type { Failure } from "../core/providers/failures.ts";
+import { costOf } from "../core/providers/prices.ts";
+import type { Caller } from "../core/security/counted.ts";
+import { rateLimitField, type Budget, type Limit } from "../core/security/limits.ts";
+import type { Reservation } from "../platform/budgets.ts";
+import type { Admission } from "../platform/identity.ts";
+import type { Taken } from "../platform/limiter.ts";
+import { rulesOf } from "../platform/rules.ts";
+import type { Target } from "./compiled.ts";
+import type { AiWalk } from "./walk.ts";
+
+/** Undefined when the caller may go on. Waits only at the first sight of a credential, or where a lease is spent. */
+export async function admit(walk: AiWalk): Promise<Failure | undefined> {
+  const { auth, permissions } = walk.ai.options;
+  const said: Admission | Refusal = await walk.gateway.identity.admit(walk.policy, walk, {
+    id: "ai",
+    auth,
+    permissions,
+  });
+  if ("code" in said) {
+    if (said.code === "unauthenticated") {
+      walk.challenge = said.challenge;
+      return failureOf("unauthenticated");
+    }
+    if (said.code === "forbidden") return failureOf("forbidden");
+    return failureOf("unavailable", "retryAfterMs" in said ? said.retryAfterMs : undefined);
+  }
+  walk.security = said.context;
+  const { limits, ai } = rulesOf(walk.policy);
+  // The one that goes with the credential, where it has one, in place of the door's.
+  const own = said.context.rateLimit === undefined ? undefined : limits.get(said.context.rateLimit);
+  return count(walk, own ?? ai.limit);
+}
+
+/** The model's own limit, beside the door's. */
+export const countModel = (walk: AiWalk, model: string): Promise<Failure | undefined> =>
+  count(walk, rulesOf(walk.policy).model(model).limit);
+
+/** Counts the request against a limit of the policy; undefined when it passes. */
+async function count(walk: AiWalk, limit: Limit | undefined): Promise<Failure | undefined> {
+  if (limit === undefined) return undefined;
+  return obey(walk, limit, await walk.gateway.isolate.limiter.take(limit, callerOf(walk), walk.ctx));
+}
+
+function obey(walk: AiWalk, limit: Limit, { outcome, retryAfterMs, standing }: Taken): Failure | undefined {
+  if (limit.shadow) return undefined;
+  if (standing !== undefined) {
+    walk.told.push(["ratelimit-policy", limit.policyField], ["ratelimit", rateLimitField(standing)]);
+  }
+  if (outcome === "passed") return undefined;
+  if (outcome === "away") return limit.onFailure === "closed" ? failureOf("unavailable", retryAfterMs) : undefined;
+  return failureOf("client_limit", retryAfterMs);
+}
+
+const callerOf = ({ security, address, request, model }: AiWalk): Caller => ({
+  tenant: security.tenant,
+  identity: security.identity,
+  key: security.keyId,
+  address,
+  route: "ai",
+  model: model?.name ?? "",
+  header: (name) => request.headers.get(name),
+});
+
+// --- budgets ---
+
+/** Of an answer whose length nobody limits. */
+const ANSWER_TOKENS = 1_000;
+
+/** Reserves what the call may cost of the door's, the model's and its first provider's budgets. */
+export async function reserve(walk: AiWalk, answerTokens: number = ANSWER_TOKENS): Promise<Failure | undefined> {
+  const [target] = walk.targets;
+  const budgets = budgetsOf(walk, target);
+  if (budgets.length === 0) return undefined;
+  const output = answerTokens;
+  const usage = { uncached: walk.promptTokens, cacheRead: 0, cacheWrite: 0, output, reasoning: 0 };
+  const dollars = target?.price === undefined ? 0 : costOf(usage, target.price);
+  const estimate = { tokens: Math.round(walk.promptTokens + output), dollars };
+  const reserved = await walk.gateway.isolate.budgets.reserve(budgets, callerOf(walk), estimate, walk.ctx);
+  if (reserved.ok) {
+    walk.reservation = reserved.reservation;
+    return undefined;
+  }
+  return failureOf(reserved.why === "spent" ? "budget" : "unavailable", reserved.retryAfterMs);
+}
+
+function budgetsOf({ policy, model }: AiWalk, target: Target | undefined): readonly Budget[] {
+  const rules = rulesOf(policy);
+  const own = model === undefined ? [] : rules.model(model.name).budgets;
+  const provider = target === undefined ? undefined : rules.provider(target.provider.name);
+  return [...rules.ai.budgets, ...own, ...(provider === undefined ? [] : [provider])];
+}
+
+/** Once, with what was used; nothing at all after a failure. */
+export function charge(walk: AiWalk, usage: Usage | undefined): void {
+  const reservation: Reservation | undefined = walk.reservation;
+  if (reservation === undefined) return;
+  walk.reservation = undefined;
+  const tokens = usage === undefined ? 0 : promptTokens(usage) + usage.output;
+  walk.gateway.isolate.budgets.settle(reservation, { tokens, dollars: walk.cost ?? 0 }, walk.ctx);
+}

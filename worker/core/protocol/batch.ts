@@ -1,0 +1,27 @@
+// What isolates and the `BatchObject` say to each other. A batch is a meeting: whoever comes first brings the means to ask for
+// all (`run`, called back over RPC, so that credentials and policy stay where they are), the others bring their items.
+// Everything is JSON; nobody waits longer than the policy lets a batch stand open.
+
+/** One caller's part of a batch. */
+export interface BatchAsk {
+  /** What may go together: same provider, model, tenant and options. */
+  readonly key: string;
+  readonly items: readonly unknown[];
+  /** What each item weighs in the sharing of the usage: its tokens, estimated. */
+  readonly weights: readonly number[];
+  readonly maxItems: number;
+  readonly maxWaitMs: number;
+}
+
+/** What became of all items of one call of `run`. */
+export type BatchResult =
+  | { readonly ok: true; readonly results: readonly unknown[]; readonly tokens: number }
+  /** `alone`: one of the items may be to blame: each caller's own are asked for by themselves. */
+  | { readonly ok: false; readonly alone: boolean; readonly error: unknown };
+
+export type BatchRun = (items: readonly unknown[]) => Promise<BatchResult>;
+
+export interface BatchRpc {
+  /** The caller's own results, its share of the usage, or its own error. */
+  join(ask: BatchAsk, run: BatchRun): Promise<BatchResult>;
+}
