@@ -19,6 +19,9 @@ const LIMITS = {
   two: { concurrent: 2, by: "address" },
   header: { requestsPerMinute: 2, by: "header:Authorization" },
   route: { requestsPerMinute: 2, by: "route" },
+  identity: { requestsPerMinute: 2, by: "identity" },
+  key: { requestsPerMinute: 2, by: "key" },
+  gold: { requestsPerMinute: 4, by: "identity" },
   block: { requestsPerMinute: 2, by: "address" },
   open: { requestsPerMinute: 2, by: "address", onFailure: "open" },
   closed: { requestsPerMinute: 2, by: "address", onFailure: "closed" },
@@ -27,8 +30,11 @@ const LIMITS = {
 const policy = (): WrittenPolicy =>
   inFrontOf(upstream, {
     sections: {
-      routes: Object.keys(LIMITS).map((name) => ({ match: { path: `/${name}` }, service: "web", rateLimit: name })),
-      security: { rateLimits: LIMITS },
+      routes: Object.keys(LIMITS).map((name) => ({
+        ...{ match: { path: `/${name}` }, service: "web", rateLimit: name },
+        ...(name === "identity" || name === "key" ? { auth: "required" as const } : {}),
+      })),
+      security: { rateLimits: LIMITS, apiKeys: { pepper: { secret: "PEPPER" } } },
     },
   });
 
@@ -50,7 +56,7 @@ const calls = (rig: Rig) => sample(rig, /^sluice_offpath_calls_total\{.*dependen
 describe("with objects that work", () => {
   let rig: Rig;
   beforeAll(async () => {
-    rig = await startRig({ gateways: 3, policy: policy() });
+    rig = await startRig({ gateways: 3, policy: policy(), vars: { PEPPER: "a pepper nobody knows" } });
   });
   afterAll(() => rig?.close());
   beforeEach(() => upstream.clear());
@@ -123,6 +129,32 @@ describe("with objects that work", () => {
     expect(limited.find(({ limit }) => limit === "route")?.who).toBe("route:/route");
   });
 
+  it("counts by identity and by key, tenants apart, and by the credential's own limit where it has one", async () => {
+    const make = async (changes: object): Promise<string> => {
+      const answer = await rig.admin("keys", { method: "POST", body: JSON.stringify({ name: "ci", ...changes }) });
+      expect(answer.status, await answer.clone().text()).toBe(201);
+      return ((await answer.json()) as { key: string }).key;
+    };
+    const alice = { user: "alice", tenant: "acme" };
+    const [first, second, stranger, gold] = [
+      await make(alice),
+      await make(alice),
+      await make({ ...alice, tenant: "other" }),
+      await make({ user: "midas", rateLimit: "gold" }),
+    ];
+    const passed = async (name: Name, key: string, count: number): Promise<number> => {
+      const answers: Answer[] = [];
+      for (let sent = 0; sent < count; sent++) {
+        answers.push(await ask(rig, name, "203.0.113.20", (sent % 3) + 1, { "X-API-Key": key }));
+      }
+      return answers.filter(({ status }) => status === 200).length;
+    };
+    expect([await passed("identity", first, 3), await passed("identity", second, 3)]).toEqual([2, 2]);
+    expect([await passed("key", first, 3), await passed("key", second, 3)]).toEqual([2, 2]);
+    expect(await passed("identity", stranger, 3)).toBe(2);
+    expect(await passed("identity", gold, 6)).toBe(4);
+  });
+
   it("forgets no block over a crash", async () => {
     for (let count = 0; count < 2; count++) expect((await ask(rig, "block", "203.0.113.9")).status).toBe(200);
     expect((await ask(rig, "block", "203.0.113.9")).status).toBe(429);
@@ -136,7 +168,9 @@ describe("with objects that work", () => {
 describe.each(["hang", "throw", "crash"] as const)("with objects that %s", (fault) => {
   let rig: Rig;
   beforeAll(async () => {
-    rig = await startRig({ policy: policy(), faulty: { LIMITER: fault } });
+    rig = await startRig({
+      ...{ policy: policy(), faulty: { LIMITER: fault }, vars: { PEPPER: "a pepper nobody knows" } },
+    });
   });
   afterAll(() => rig?.close());
 

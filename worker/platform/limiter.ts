@@ -21,6 +21,8 @@ export interface Taken {
 export type LimitCounts = Record<Taken["outcome"], number> & { shadowed: number };
 
 const MOST_ENTRIES = 50_000;
+const MOST_NAMES = 300;
+const OTHER = "other";
 /** A lease is to last for so many requests, if they come within `LONGEST_SPAN_MS`. */
 const WORTH_A_CALL = 192;
 const LONGEST_SPAN_MS = 30_000;
@@ -209,6 +211,8 @@ export class Limiter {
   #count(name: string): LimitCounts {
     let counts = this.counts.get(name);
     if (counts === undefined) {
+      // Names come from the policy, but there may be many generations of it.
+      if (this.counts.size >= MOST_NAMES && name !== OTHER) return this.#count(OTHER);
       this.counts.set(name, (counts = { passed: 0, spent: 0, blocked: 0, away: 0, shadowed: 0 }));
     }
     return counts;

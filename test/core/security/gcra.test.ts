@@ -103,15 +103,14 @@ describe("a quota: 100 a minute, all at once if need be", () => {
 it("shuts nobody out for longer than the rule could, whatever was stored", () => {
   const late = NOW * 2;
   const stored = {
-    tat: late,
-    windowAt: late,
-    passed: 0,
-    refusals: 1,
-    refusedAt: late,
-    blockedUntil: late,
-    abused: false,
+    ...{ tat: late, windowAt: late, passed: 0, refusals: 1, refusedAt: late },
+    ...{ blockedUntil: late, quota: 100, abused: false },
   };
   const state = clamped(stored, NOW, rule());
   expect(level(state, NOW, rule())).toBe(20);
   expect(state).toMatchObject({ windowAt: NOW, refusedAt: NOW, blockedUntil: NOW + 60_000 });
+  expect(clamped(stored, NOW, rule({ quota: 200 })).blockedUntil).toBe(0);
+  const ten = { ...pass(freshPeriod(), 10, NOW, rule()), quota: 100 };
+  expect(level(clamped(ten, NOW, rule({ quota: 200 })), NOW, rule({ quota: 200 }))).toBeCloseTo(10);
+  expect(clamped({ ...stored, abused: true }, NOW, rule({ quota: 200 })).blockedUntil).toBe(NOW + 60_000);
 });

@@ -17,6 +17,8 @@ export interface PeriodState {
   refusals: number;
   refusedAt: number;
   blockedUntil: number;
+  /** As the rule had it; 0 before there was one. */
+  quota: number;
   /** Until then for abuse, not only because it is spent. */
   abused: boolean;
 }
@@ -30,7 +32,7 @@ const EPSILON = 1e-6;
 
 export const freshPeriod = (): PeriodState => ({
   ...{ tat: 0, windowAt: 0, passed: 0, refusals: 0, refusedAt: 0 },
-  ...{ blockedUntil: 0, abused: false },
+  ...{ blockedUntil: 0, quota: 0, abused: false },
 });
 
 /** Ms between two requests at the even pace. */
@@ -45,14 +47,19 @@ export const level = (state: PeriodState, now: number, rule: PeriodRule): number
  * nobody shut out for longer than the rule could.
  */
 export function clamped(state: PeriodState, now: number, rule: PeriodRule): PeriodState {
+  const isSame = state.quota === rule.quota || state.quota === 0;
+  // Of another quota the requests count, not the time they took.
+  const tat = isSame ? state.tat : now + Math.max(0, state.tat - now) * (state.quota / rule.quota);
   return {
-    tat: Math.min(state.tat, now + rule.burst * cellMs(rule)),
+    tat: Math.min(tat, now + rule.burst * cellMs(rule)),
     windowAt: Math.min(state.windowAt, now),
     passed: state.passed,
     refusals: state.refusals,
     refusedAt: Math.min(state.refusedAt, now),
     abused: state.abused,
-    blockedUntil: Math.min(state.blockedUntil, now + Math.max(rule.ms, rule.blockMs)),
+    quota: rule.quota,
+    // Who was refused by another quota is asked again, but for abuse.
+    blockedUntil: isSame || state.abused ? Math.min(state.blockedUntil, now + Math.max(rule.ms, rule.blockMs)) : 0,
   };
 }
 
