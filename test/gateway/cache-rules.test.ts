@@ -58,6 +58,7 @@ beforeAll(async () => {
             },
             { match: "GET /smart/*", ttlSeconds: 100, strategy: "intelligent_adaptive" },
             { match: "GET /query/*", ttlSeconds: 100, query: { mode: "except", names: ["utm"], sort: true } },
+            { match: "GET /learned/*", ttlSeconds: 2, targetStaleness: 0.5 },
             { match: "GET /override/*", ttlSeconds: 100, mode: "override" },
             { match: "GET /negative/*", ttlSeconds: 100, negativeTtlSeconds: 50 },
             { match: "GET /varied/*", ttlSeconds: 100, varyBy: ["header:X-Tenant", "cookie:theme"] },
@@ -229,6 +230,29 @@ describe("what else a rule may say", () => {
 
   test("without a rule there is no lifetime", async () => {
     expect(await sameFor("/free", {}, {})).toBe(false);
+  });
+});
+
+describe("a learned lifetime", () => {
+  test("is the rule's own until four fetches were seen, and then what the changes allow", async () => {
+    // It never changes: a validator says so at each fetch.
+    answers.set("/learned/still", { headers: { ETag: '"same"' } });
+    await ask("/learned/still");
+    expect((await ask("/learned/still")).ttl).toBeLessThanOrEqual(2);
+    for (let fetched = 0; fetched < 6; fetched++) {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      await ask("/learned/still", { "Cache-Control": "no-cache" });
+    }
+    expect((await ask("/learned/still")).ttl).toBeGreaterThan(2);
+    const answer = await rig.admin("cache/lookup", {
+      method: "POST",
+      body: JSON.stringify({ url: `${rig.g1}/learned/still` }),
+    });
+    const { learned } = (await answer.json()) as {
+      learned: { visits: number; ttlSeconds: number; expectedStaleness: number };
+    };
+    expect(learned.visits).toBeGreaterThanOrEqual(4);
+    expect(learned.expectedStaleness).toBeLessThanOrEqual(0.5);
   });
 });
 

@@ -5,6 +5,7 @@ import type { RegionTotals } from "../core/protocol/objects.ts";
 import type { Identity } from "../platform/identity.ts";
 import type { Isolate } from "../platform/isolate.ts";
 import { DURATION_BOUNDS_MS } from "../platform/metrics.ts";
+import { writeCache } from "./cache-metrics.ts";
 import type { Asked } from "./context.ts";
 import { CONTENT_TYPE, Exposition } from "./exposition.ts";
 import { refusal } from "./refuse.ts";
@@ -28,6 +29,7 @@ export async function metrics(c: Asked): Promise<Response> {
   const out = new Exposition();
   writeRegions(out, regions);
   writeTraffic(out, isolate);
+  writeCache(out, isolate);
   writeState(out, isolate);
   writeIdentity(out, isolate, c.get("identity"));
   return new Response(out.toString(), { headers: { "content-type": CONTENT_TYPE } });

@@ -20,7 +20,9 @@ export function limit(walk: Walk): Verdict | Promise<Verdict> {
     if (declared !== undefined && declared > maxBodyBytes) return { code: "body_too_large" };
   }
   const counted = limitOf(walk);
-  return counted === undefined ? undefined : count(walk, counted);
+  // What the cache fetches ahead is nobody's request, and has a budget of its own.
+  if (counted === undefined || walk.gateway.keeper.ahead.has(walk.request)) return undefined;
+  return count(walk, counted);
 }
 
 /** The one that goes with the credential, where it has one, in place of the route's. */

@@ -19,13 +19,11 @@ const AWAITED_MS = 300_000;
 /** Fields of the request at hand that shape the answer and say nothing of who asks. */
 const SHAPING = ["accept", "accept-language", "accept-encoding", "user-agent"] as const;
 
-/** Requests of ours: neither counted nor learned from. */
-const ahead = new WeakSet<Request>();
-
 export function observe(walk: Walk): void {
   const { cache } = walk.policy.policy;
-  if (cache === false || walk.cacheKey === "" || walk.isBackground || ahead.has(walk.request)) return;
+  if (cache === false || walk.cacheKey === "" || walk.isBackground) return;
   const { keeper } = walk.gateway;
+  if (keeper.ahead.has(walk.request)) return;
   const { cacheEntry: entry, cacheKey: key } = walk;
   const now = walk.arrivedAt;
   // A stored answer that the origin had to confirm is no hit: the origin was asked.
@@ -103,7 +101,7 @@ async function fetchAhead(walk: Walk, keeper: CacheKeeper, { key: url }: Predict
     if (value !== null) headers.set(name, value);
   }
   const request = new Request(url, { headers });
-  ahead.add(request);
+  keeper.ahead.add(request);
   try {
     const answer = await walk.gateway.serve!(request, walk.ctx);
     const status = answer.headers.get("cache-status") ?? "";

@@ -72,7 +72,14 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "routes.[].priority": "Who is shed first when a limit is reached.",
   cache: "Shared caching after RFC 9111. false: none.",
   "cache.tiers": "Levels that are asked, from near to far.",
-  "cache.rules.[].match": "`METHOD /path/*`, several methods as `GET,HEAD /path`.",
+  "cache.rules.[].match":
+    "`METHOD /path/*`, several methods as `GET,HEAD /path`; `*` is GET and HEAD. GET, HEAD and POST alone.",
+  "cache.rules.[].strategy":
+    "content_based: the rule's key. user_context: who asks is in it. temporal_patterns: so is the time bucket. intelligent_adaptive: stored by score, for an adaptive lifetime.",
+  "cache.rules.[].targetStaleness":
+    "Share of hits that may be outdated: the lifetime is learned from how often answers change.",
+  "cache.rules.[].negativeTtlSeconds": "Lifetime of 404, 405, 410, 414 and 501 where the origin is silent; 0 for none.",
+  "cache.rules.[].query": "Which part of the query is in the key; the upstream gets all of it.",
   "cache.rules.[].ttlSeconds": "Lifetime where the origin is silent, or always in mode override.",
   "cache.rules.[].varyBy": "What has entries of its own: header and query names, `payload_hash`, `date_range`.",
   "cache.rules.[].mode": "respect: an explicit lifetime from the origin wins. override: the rule's does.",

@@ -33,6 +33,8 @@ export class CacheKeeper {
   readonly warm: WarmLedger = warmLedger();
   /** Fetched ahead and not asked for yet: by URL, until when it may still be. */
   readonly awaited: Awaited = new Map();
+  /** Requests of ours: neither counted nor learned from. */
+  readonly ahead = new WeakSet<Request>();
   /** Below memory; undefined for none. */
   levels: LayeredTier | undefined = undefined;
   readonly kv = new OffPath("KV (cache presence)");
