@@ -79,7 +79,7 @@ export async function runBench(settings: Settings, progress: Progress): Promise<
   try {
     progress.stage(`building ${settings.workers.join(", ")}`);
     const sources = new Map<WorkerName, WorkerSource>();
-    for (const name of settings.workers) sources.set(name, await sourceOf(name, upstream));
+    for (const name of settings.workers) sources.set(name, await sourceOf(name, upstream, settings.kinds));
     const startup = await startupOf(sources.get("gateway"), upstream, settings, scratch, progress);
 
     progress.stage(`starting workerd ${workerdVersion}, ${pinning}`);

@@ -1,6 +1,8 @@
 // What the benchmark asks for, and how: kinds of request, and the fields that a client behind an edge would send. One
 // place, for generator, proof and documentation must speak of the same request.
-export type Kind = "get-1k" | "hit-1k" | "get-100k" | "post-10k" | "get-200m";
+import { API_KEY, TOKEN } from "./callers.ts";
+
+export type Kind = "get-1k" | "hit-1k" | "get-100k" | "post-10k" | "get-200m" | "get-1k-key" | "get-1k-jwt";
 
 export interface Exchange {
   readonly method: "GET" | "POST";
@@ -8,6 +10,8 @@ export interface Exchange {
   readonly requestBytes: number;
   /** Open connections at saturation. */
   readonly connections: number;
+  /** Who asks, where a route wants to know. */
+  readonly credential?: readonly [name: string, value: string];
 }
 
 /** The upstream answers `/bytes/N` below any prefix with N bytes, and lets a cache keep only what is below `/cached`. */
@@ -17,6 +21,15 @@ export const EXCHANGES: Readonly<Record<Kind, Exchange>> = {
   "get-100k": { method: "GET", path: "/orders/42/bytes/102400?expand=items", requestBytes: 0, connections: 16 },
   "post-10k": { method: "POST", path: "/orders/bytes/1024", requestBytes: 10_240, connections: 32 },
   "get-200m": { method: "GET", path: "/exports/bytes/209715200", requestBytes: 0, connections: 2 },
+  // A key, and limits by the minute and the hour.
+  "get-1k-key": {
+    ...{ method: "GET", path: "/keyed/42/bytes/1024?expand=items", requestBytes: 0, connections: 32 },
+    credential: ["X-API-Key", API_KEY],
+  },
+  "get-1k-jwt": {
+    ...{ method: "GET", path: "/signed/42/bytes/1024?expand=items", requestBytes: 0, connections: 32 },
+    credential: ["Authorization", `Bearer ${TOKEN}`],
+  },
 };
 
 export const HOST = "orders.example.com";
@@ -37,8 +50,9 @@ const CLIENT_FIELDS: readonly (readonly [name: string, value: string])[] = [
 
 /** One request as bytes, ready to be written again and again. */
 export function requestBytes(exchange: Exchange): Buffer {
-  const { method, path, requestBytes: length } = exchange;
-  const fields = CLIENT_FIELDS.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  const { method, path, requestBytes: length, credential } = exchange;
+  const sent = credential === undefined ? CLIENT_FIELDS : [...CLIENT_FIELDS, credential];
+  const fields = sent.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const content = length === 0 ? "" : `Content-Type: application/octet-stream\r\nContent-Length: ${length}\r\n`;
   return Buffer.from(
     `${method} ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}${content}\r\n${"x".repeat(length)}`,

@@ -1,8 +1,11 @@
-// A KV namespace with one document in it, as far as the benchmark needs one: the binding speaks HTTP to a service,
+// A KV namespace with a document or two in it, as far as the benchmark needs one: the binding speaks HTTP to a service,
 // `GET /<encoded key>`, metadata in a header of the answer. Counts what it was asked, so that reads can be reported.
 interface Env {
   readonly KEY: string;
   readonly VALUE: string;
+  /** A second one; absent where nobody asks for it. */
+  readonly KEY2?: string;
+  readonly VALUE2?: string;
 }
 
 let reads = 0;
@@ -17,7 +20,9 @@ export default {
       return new Response(null, { status: 204 });
     }
     reads++;
-    if (decodeURIComponent(pathname.slice(1)) !== env.KEY) return new Response("Not Found", { status: 404 });
+    const asked = decodeURIComponent(pathname.slice(1));
+    if (env.VALUE2 !== undefined && asked === env.KEY2) return new Response(env.VALUE2);
+    if (asked !== env.KEY) return new Response("Not Found", { status: 404 });
     return new Response(env.VALUE, { headers: { "CF-KV-Metadata": JSON.stringify({ generation: 1, at: 1 }) } });
   },
 };
