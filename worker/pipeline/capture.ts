@@ -1,6 +1,7 @@
 // Last step: what happened is counted, recorded where the policy wants records, and once a second told to the region, behind the
 // answer's back.
 import type { CacheWord } from "../platform/metrics.ts";
+import { noteIncident } from "./incident.ts";
 import { observe } from "./observe.ts";
 import { recordOf } from "./record.ts";
 import type { Walk } from "./walk.ts";
@@ -20,7 +21,10 @@ export function capture(walk: Walk, status: number): void {
     }
   }
   observe(walk);
-  if (walk.refusal !== undefined) metrics.refuse(walk.refusal.code);
+  if (walk.refusal !== undefined) {
+    metrics.refuse(walk.refusal.code);
+    noteIncident(walk, walk.refusal.code);
+  }
   if (recorder.wants(walk.policy.policy.telemetry, status, tookMs)) recorder.record(recordOf(walk, status), walk.ctx);
   // A report waits its turn in `waitUntil`; an abandoned fetch would stay open as long, so another request carries it.
   if (reporter.due(walk.arrivedAt + tookMs) && (!walk.abandoned || reporter.isUrgent))

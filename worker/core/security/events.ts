@@ -16,10 +16,8 @@ export type SecurityEventKind =
   | "admin_denied"
   // Limits and hardening.
   | "rate_limited"
-  | "blocked"
   | "address_denied"
   | "method_forbidden"
-  | "origin_refused"
   | "body_refused";
 
 export interface SecurityFacts {
