@@ -55,6 +55,7 @@ beforeAll(async () => {
     policy: {
       expose: true,
       ai: { auth: "none" },
+      chaos: { enabled: true },
       security: { rateLimits: { few: { requestsPerMinute: 2, by: "model" } } },
       providers: {
         one: {
@@ -327,6 +328,32 @@ describe("models and embeddings", () => {
     expect(tokens).toBeGreaterThan(4);
     expect(tokens).toBeLessThan(30);
   });
+});
+
+it("tells metrics what calls used and cost, by the policy's names", async () => {
+  await ask("alone");
+  const text = await (await fetch(`${rig.g1}/_sluice/metrics`)).text();
+  expect(text).toMatch(/sluice_ai_tokens_total\{isolate="[^"]+",provider="one",model="m",kind="output"\} \d+/);
+  expect(text).toMatch(/sluice_ai_cost_dollars_total\{isolate="[^"]+",provider="one",model="m"\} [\d.]+/);
+});
+
+it("lets experiments strike a provider, and another one answer", async () => {
+  const started = await rig.admin("chaos/experiments", {
+    method: "POST",
+    body: JSON.stringify({
+      name: "one is down",
+      durationSeconds: 10,
+      faults: [{ kind: "error", status: 503, probability: 1, target: { provider: "one" } }],
+    }),
+  });
+  expect(started.status, await started.clone().text()).toBeLessThan(300);
+  const { id } = (await started.json()) as { id: string };
+  await expect.poll(async () => (await ask("both")).header("x-sluice-fault"), { timeout: 6_000 }).toContain("error");
+  one.clear();
+  const answer = await ask("both");
+  expect([contentOf(answer), one.count]).toEqual(["two", 0]);
+  await rig.admin(`chaos/experiments/${id}:stop`, { method: "POST" });
+  await expect.poll(async () => (await ask("both")).header("x-sluice-fault"), { timeout: 6_000 }).toBeUndefined();
 });
 
 it("opens no breaker for what clients do wrong", async () => {

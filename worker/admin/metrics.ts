@@ -67,6 +67,24 @@ function writeRegions(out: Exposition, regions: readonly [string, RegionTotals |
   for (const { labels, counts } of answers) out.sample(labels, counts.slow);
 }
 
+const TOKENS = ["uncached", "cacheRead", "cacheWrite", "output", "reasoning"] as const;
+
+function writeAi(out: Exposition, { metrics: { ai }, id }: Isolate): void {
+  const counts = [...ai.all].map((count) => ({
+    labels: { isolate: id, provider: count.provider, model: count.model },
+    count,
+  }));
+  out.family("sluice_ai_calls_total", "counter", "Calls of AI models, by whether they were answered.");
+  for (const { labels, count } of counts) {
+    out.sample({ ...labels, outcome: "answered" }, count.answered);
+    out.sample({ ...labels, outcome: "failed" }, count.failed);
+  }
+  out.family("sluice_ai_tokens_total", "counter", "Tokens of answered calls; reasoning is a part of output.");
+  for (const { labels, count } of counts) for (const kind of TOKENS) out.sample({ ...labels, kind }, count[kind]);
+  out.family("sluice_ai_cost_dollars_total", "counter", "What answered calls cost, where a price is known.");
+  for (const { labels, count } of counts) out.sample(labels, count.dollars);
+}
+
 function writeTraffic(out: Exposition, isolate: Isolate): void {
   const { metrics: counted, id } = isolate;
   const mine = { isolate: id };
@@ -94,6 +112,7 @@ function writeTraffic(out: Exposition, isolate: Isolate): void {
   for (const [limit, counts] of isolate.limiter.counts) {
     for (const outcome of LIMIT_OUTCOMES) out.sample({ ...mine, limit, outcome }, counts[outcome]);
   }
+  writeAi(out, isolate);
   const attempts = [...counted.attempts].map(([key, series]) => {
     const slash = key.indexOf("/");
     const [service, instance] = slash < 0 ? [key, key] : [key.slice(0, slash), key.slice(slash + 1)];

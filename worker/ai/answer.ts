@@ -6,6 +6,7 @@ import { serverTiming } from "../core/http/server-timing.ts";
 import { cacheStatusMember } from "../core/http/cache-status.ts";
 import { statusOf, type Failure } from "../core/providers/failures.ts";
 import type { JsonObject } from "../core/providers/chat.ts";
+import { redact } from "../core/security/redact.ts";
 import type { AiWalk } from "./walk.ts";
 
 const BYPASS = cacheStatusMember({ kind: "fwd", reason: "bypass" });
@@ -21,7 +22,9 @@ export function refuse(walk: AiWalk, failure: Failure): Response {
   const own = statusOf(failure.kind);
   // What was wrong with the client's request is told in the provider's own words, where it speaks as the client does.
   const passes = native !== undefined && native.text !== "" && own < 500 && failure.kind !== "rate_limited";
-  const answer = passes ? json(walk, native.text, native.status) : json(walk, walk.surface.envelope(failure), own);
+  const answer = passes
+    ? json(walk, native.text, native.status)
+    : json(walk, walk.surface.envelope({ ...failure, message: redact(failure.message) }), own);
   answer.headers.set("cache-control", "no-store");
   if (failure.kind === "unauthenticated" && walk.challenge !== "") {
     answer.headers.set("www-authenticate", walk.challenge);
@@ -41,6 +44,7 @@ export function dress(walk: AiWalk, answer: Response): Response {
   const own = serverTiming(GATEWAY, performance.now() - walk.startedAt - walk.upstreamMs);
   headers.append("server-timing", walk.attempts === 0 ? own : `${own}, ${serverTiming("upstream", walk.upstreamMs)}`);
   for (const [name, value] of walk.told) headers.set(name, value);
+  if (walk.fault !== "") headers.set("x-sluice-fault", walk.fault);
   // Official clients tell their users this one.
   headers.set("x-request-id", walk.correlationId);
   if (walk.policy.policy.expose ?? walk.gateway.isLocal) expose(walk, headers);

@@ -4,6 +4,7 @@
 // Laws: at most three requests are sent, other credentials included; a target that was too small for the conversation is
 // followed only by larger ones; what only one provider can read goes to no other; the client is told of the last failure,
 // unless all say "later": then of the soonest.
+import { countsForBreaker, markOf, type Strike } from "../core/chaos/strike.ts";
 import type { Operation } from "../core/providers/adapter.ts";
 import type { ChatAnswer, ChatRequest, JsonObject } from "../core/providers/chat.ts";
 import { withoutOpaque } from "../core/providers/chat.ts";
@@ -105,6 +106,7 @@ class Asking implements Exchange<Given> {
   readonly priority = 1;
   readonly deadlineAt: number;
   readonly background: Background;
+  staged: Set<InstanceState> | undefined = undefined;
   #walk: AiWalk;
   #chat: ChatRequest;
   #targets: readonly Target[];
@@ -179,9 +181,13 @@ class Asking implements Exchange<Given> {
     return -1;
   }
 
-  async send(_to: InstanceState, deadlineMs: number, abort: AbortController | undefined): Promise<Given> {
+  async send(to: InstanceState, deadlineMs: number, abort: AbortController | undefined): Promise<Given> {
     const target = this.#targets[this.#at]!;
-    const given = await this.#send(target, deadlineMs, abort ?? new AbortController());
+    const struck = strikesOn(this.#walk, target);
+    if (struck?.some(({ group }) => group === "faulted") === true && !countsForBreaker(struck)) {
+      (this.staged ??= new Set()).add(to);
+    }
+    const given = await this.#send(target, deadlineMs, abort ?? new AbortController(), struck);
     recordAttempt(this.#walk, target, given.failure);
     if (given.failure !== undefined) {
       this.#failures.push(given.failure);
@@ -190,7 +196,12 @@ class Asking implements Exchange<Given> {
     return given;
   }
 
-  async #send(target: Target, deadlineMs: number, abort: AbortController): Promise<Given> {
+  async #send(
+    target: Target,
+    deadlineMs: number,
+    abort: AbortController,
+    strikes: readonly Strike[] | undefined,
+  ): Promise<Given> {
     const walk = this.#walk;
     const { adapter } = target;
     const startedAt = performance.now();
@@ -198,7 +209,15 @@ class Asking implements Exchange<Given> {
     const native = !this.#changed && chat === this.#chat && adapter.natives.includes(walk.surface.operation);
     const operation = native ? walk.surface.operation : "chat";
     const body = native ? adopted(walk, target) : adapter.write(withLimit(chat, target), target.model);
-    const asked = { target, operation, body, stream: chat.stream, headers: native ? passedOn(walk) : {}, deadlineMs };
+    const asked = {
+      target,
+      operation,
+      body,
+      stream: chat.stream,
+      headers: native ? passedOn(walk) : {},
+      deadlineMs,
+      strikes,
+    };
     if (this.client.aborted) abort.abort();
     else this.client.addEventListener("abort", () => abort.abort(), { once: true });
     const sent = (): void => {
@@ -281,6 +300,20 @@ function adopted({ body, chat, surface }: AiWalk, { adapter, model }: Target): J
   if (!asks || chat?.stream !== true || chat.wantsUsage || !adapter.capabilities.streamOptions) return adopted;
   const options = typeof body.stream_options === "object" ? body.stream_options : {};
   return { ...adopted, stream_options: { ...options, include_usage: true } };
+}
+
+/** What running experiments do to calls of this provider; its mark is told with the answer. */
+function strikesOn(walk: AiWalk, { provider }: Target): readonly Strike[] | undefined {
+  const { gateway, request, security, arrivedAt } = walk;
+  if (gateway.chaos.running.length === 0) return undefined;
+  const targeted = {
+    ...{ service: provider.service.name, route: "ai", region: gateway.isolate.region.name },
+    ...{ keyId: security.keyId, provider: provider.name },
+    header: (name: string) => request.headers.get(name),
+  };
+  const struck = gateway.chaos.strikes(targeted, arrivedAt);
+  if (struck !== undefined && walk.fault === "") walk.fault = markOf(struck);
+  return struck;
 }
 
 /** Some must be told a limit: the model's own, where the client names none. */

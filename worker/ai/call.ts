@@ -1,5 +1,6 @@
 // One call of a provider on the wire: address, credential, signature, fields, body. Whole answers are read here within their
 // deadline; what a stream brings is read by whoever opened it. Never rejects.
+import { faultsAt, type Strike } from "../core/chaos/strike.ts";
 import { parseRetryAfter } from "../core/http/retry-after.ts";
 import type { Operation } from "../core/providers/adapter.ts";
 import type { JsonObject } from "../core/providers/chat.ts";
@@ -7,6 +8,7 @@ import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import { headersFor, secretOf } from "../platform/call-headers.ts";
 import type { Gateway } from "../platform/gateway.ts";
+import { sendFaulted } from "../platform/faults.ts";
 import { signV4 } from "../platform/sigv4.ts";
 import { send } from "../platform/upstream.ts";
 import type { Provider, Target } from "./compiled.ts";
@@ -21,6 +23,8 @@ export interface Call {
   /** Further fields, lower case: those of the client that a native call passes on. */
   readonly headers: Readonly<Record<string, string>>;
   readonly deadlineMs: number;
+  /** What experiments do to it. */
+  readonly strikes?: readonly Strike[] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -57,7 +61,7 @@ export async function call(
 
 async function once(
   gateway: Gateway,
-  { target, operation, body, stream, headers, signal }: Call,
+  { target, operation, body, stream, headers, signal, strikes }: Call,
   credential: Credential | undefined,
   deadlineMs: number,
 ): Promise<Response | Failure> {
@@ -90,7 +94,12 @@ async function once(
     signal,
     onEdge: gateway.onEdge,
   };
-  const answer = await send(instance.origin + instance.basePath + path, sending, deadlineMs);
+  const url = instance.origin + instance.basePath + path;
+  const faults = strikes === undefined ? [] : faultsAt(strikes, provider.name, instance.id);
+  const attempt = { faults, deadlineMs, client: signal, chance: Math.random };
+  const answer = await (faults.length === 0
+    ? send(url, sending, deadlineMs)
+    : sendFaulted(attempt, (leftMs) => send(url, sending, leftMs)));
   if (typeof answer === "string") return failureOf(answer === "invalid" ? "invalid_answer" : answer);
   return answer.ok ? plain(answer) : failed(target, answer);
 }

@@ -1,5 +1,6 @@
 // A conversation's walk: select, ask, answer whole or as a stream, settle.
 import { chatTokens } from "../core/providers/estimate.ts";
+import { statusOf } from "../core/providers/failures.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { ChatRequest } from "../core/providers/chat.ts";
 import type { Told } from "../core/providers/surface.ts";
@@ -11,7 +12,7 @@ import { configuredModel, takeConfig } from "./config.ts";
 import type { Incoming } from "./incoming.ts";
 import { askElsewhere } from "./recover.ts";
 import { selectTargets } from "./select.ts";
-import { estimated, saidBy, settle } from "./settle.ts";
+import { estimated, recordCall, saidBy, settle } from "./settle.ts";
 import { keep, keepingOf, Recording, stored } from "./stored.ts";
 import { deliver } from "./stream.ts";
 import type { AiWalk, Keeping } from "./walk.ts";
@@ -95,8 +96,10 @@ function streamed(walk: AiWalk, chat: ChatRequest, first: Answering, incoming: I
       walk.failure = failure;
       settle(walk, given, usage, performance.now() - beganAt, isEstimated);
       charge(walk, usage);
+      recordCall(walk, failure === undefined ? 200 : statusOf(failure.kind), given.firstMs);
     },
   });
+  walk.streams = true;
   walk.ctx.waitUntil(done);
   const body = recording === undefined ? readable : readable.pipeThrough(recording.through);
   return dress(walk, new Response(body, { headers: STREAM_HEADERS }));

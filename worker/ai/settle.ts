@@ -8,6 +8,7 @@ import { costOf } from "../core/providers/prices.ts";
 import { promptTokens, textOf } from "../core/providers/chat.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import type { Target } from "./compiled.ts";
+import { recordOf } from "./record.ts";
 import { stateOf } from "./state.ts";
 import type { AiWalk } from "./walk.ts";
 
@@ -16,7 +17,10 @@ export function recordAttempt(walk: AiWalk, target: Target, failure: Failure | u
   const known = stateOf(walk.gateway).history(target.key);
   const options = walk.model?.options?.history ?? ORDINARY_HISTORY;
   if (failure === undefined) recordOutcome(known, true, options);
-  else if (isIll(failure.kind) || failure.kind === "rate_limited") recordOutcome(known, false, options);
+  else if (isIll(failure.kind) || failure.kind === "rate_limited") {
+    recordOutcome(known, false, options);
+    walk.gateway.isolate.metrics.ai.failed(target.provider.name, labelOf(walk, target));
+  }
 }
 
 /** Who answered, and how soon. */
@@ -36,10 +40,29 @@ export function settle(walk: AiWalk, given: Answered, usage: Usage, ms: number, 
   const options = walk.model?.options?.history ?? ORDINARY_HISTORY;
   if (ms > 0) recordSpeed(known, given.firstMs, usage.output, ms, options);
   else recordSpeed(known, 0, usage.output, given.firstMs, options);
-  known.calls++;
-  known.dollars += walk.cost ?? 0;
+  walk.gateway.isolate.metrics.ai.answered(
+    target.provider.name,
+    labelOf(walk, target),
+    usage,
+    walk.cost ?? 0,
+    given.firstMs + ms,
+  );
   if (!isEstimated) calibrate(state.calibration(target.key), walk.promptTokens, promptTokens(usage));
   if (walk.conversation !== 0) state.bind(walk.conversation, target.key, Date.now());
+}
+
+/** A model that only the client has named is one of many. */
+function labelOf({ model }: AiWalk, { provider, model: name }: Target): string {
+  const isListed = provider.options.models?.some((one) => (typeof one === "string" ? one : one.id) === name);
+  return model?.options !== undefined || isListed === true ? name : "other";
+}
+
+/** Told to logs and traces, when all of it is over. */
+export function recordCall(walk: AiWalk, status: number, firstTokenMs: number): void {
+  const { recorder } = walk.gateway;
+  const tookMs = performance.now() - walk.startedAt;
+  if (!recorder.wants(walk.policy.policy.telemetry, status, tookMs)) return;
+  recorder.record(recordOf(walk, status, firstTokenMs), walk.ctx);
 }
 
 /** A provider that tells no usage, or whose stream was left before its end, is charged by what was seen. */
@@ -60,5 +83,6 @@ export function capture(walk: AiWalk, status: number): void {
   const service = walk.target === undefined ? "" : walk.target.provider.service.name;
   metrics.observe(`ai ${walk.surface.operation}`, service, status, performance.now() - walk.startedAt);
   if (walk.failure !== undefined && walk.attempts === 0) metrics.refuse(`ai_${walk.failure.kind}`);
+  if (!walk.streams) recordCall(walk, status, 0);
   if (reporter.due(Date.now()) && (!walk.abandoned || reporter.isUrgent)) walk.ctx.waitUntil(reporter.send());
 }

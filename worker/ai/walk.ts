@@ -92,6 +92,10 @@ export class AiWalk {
   /** Dollars; undefined where no price is known. */
   cost: number | undefined = undefined;
   failure: Failure | undefined = undefined;
+  /** Its answer goes on after its head: it is recorded when that is over. */
+  streams = false;
+  /** Mark of the experiments that struck. */
+  fault = "";
 
   constructor(
     request: Request,

@@ -4,6 +4,7 @@
 
 import type { Slice, SliceRow } from "../core/protocol/rollups.ts";
 import { clearSketch, flatten, record, sketch, type Sketch } from "../core/stats/sketch.ts";
+import { AiCounts } from "./ai-counts.ts";
 
 const MOST_ROUTES = 300;
 const MOST_INSTANCES = 2_000;
@@ -85,6 +86,7 @@ export class Metrics {
   refused = 0;
   /** Gauge: requests under way; the pipeline adds and subtracts one. */
   inFlight = 0;
+  readonly ai = new AiCounts();
   /** By `service/instance`. */
   readonly attempts = new Map<string, AttemptSeries>();
   /** By the problem's code. */
@@ -148,6 +150,7 @@ export class Metrics {
       if (slice === undefined) this.#experiments.delete(key);
       else rows.push({ experiment, group, ...slice });
     }
+    rows.push(...this.ai.slices());
     return rows;
   }
 

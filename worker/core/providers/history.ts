@@ -10,9 +10,6 @@ export interface History {
   outcomes: number[];
   /** Of `outcomes`, those that were answers. */
   answered: number;
-  /** Dollars spent, and calls paid for, since the isolate knows it. */
-  dollars: number;
-  calls: number;
 }
 
 export interface HistoryOptions {
@@ -27,7 +24,7 @@ export interface HistoryOptions {
 
 export const ORDINARY_HISTORY: HistoryOptions = { speed: 10, kept: 100, minimum: 10, neutral: 50 };
 
-export const history = (): History => ({ firstMs: [], rates: [], outcomes: [], answered: 0, dollars: 0, calls: 0 });
+export const history = (): History => ({ firstMs: [], rates: [], outcomes: [], answered: 0 });
 
 export function recordOutcome(known: History, answered: boolean, { kept }: HistoryOptions): void {
   known.outcomes.push(answered ? 1 : 0);
