@@ -24,10 +24,17 @@ const SOURCES = {
   xai: "x-ai",
 } as const;
 
-/** `=` equals, `^` begins with, `*` contains, `$` ends with; what is more complicated is left out. */
-function rulesOf(match: MatchLogic): string[] {
+/**
+ * `=` equals, `^` begins with, `*` contains, `$` ends with. Of what must hold together only the simple parts are taken (the others
+ * are exceptions): such rules are loose, and asked after all others.
+ */
+function rulesOf(match: MatchLogic, loose: boolean): string[] {
   const logic = match as Record<string, unknown>;
-  if (Array.isArray(logic["or"])) return (logic["or"] as MatchLogic[]).flatMap(rulesOf);
+  if (Array.isArray(logic["or"])) return (logic["or"] as MatchLogic[]).flatMap((each) => rulesOf(each, loose));
+  if (Array.isArray(logic["and"])) {
+    return loose ? (logic["and"] as MatchLogic[]).flatMap((each) => rulesOf(each, false)).slice(0, 1) : [];
+  }
+  if (loose) return [];
   const marks = { equals: "=", starts_with: "^", contains: "*", ends_with: "$" } as const;
   return Object.entries(marks).flatMap(([name, mark]) => {
     const word = logic[name];
@@ -75,12 +82,14 @@ function trimmed(numbers: (number | null)[]): (number | null)[] {
 const models = Object.fromEntries(
   Object.entries(SOURCES).map(([adapter, source]) => {
     const listed = findProvider({ providerId: source })?.models ?? [];
-    const rows = listed.flatMap((model) => {
-      const numbers = numbersOf(pricesOf(model.prices));
-      const rules = rulesOf(model.match);
-      if (rules.length === 0 || numbers[0] === null || numbers[1] === null) return [];
-      return [[rules, model.context_window ?? 0, numbers]];
-    });
+    const rows = [false, true].flatMap((loose) =>
+      listed.flatMap((model) => {
+        const numbers = numbersOf(pricesOf(model.prices));
+        const rules = rulesOf(model.match, loose);
+        if (rules.length === 0 || numbers[0] === null || numbers[1] === null) return [];
+        return [[rules, model.context_window ?? 0, numbers]];
+      }),
+    );
     return [adapter, rows];
   }),
 );
