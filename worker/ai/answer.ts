@@ -4,6 +4,7 @@ import { GATEWAY } from "../core/http/forwarding.ts";
 import { retryAfterSeconds } from "../core/http/retry-after.ts";
 import { serverTiming } from "../core/http/server-timing.ts";
 import { cacheStatusMember } from "../core/http/cache-status.ts";
+import { parseObject } from "../core/providers/fields.ts";
 import { statusOf, type Failure } from "../core/providers/failures.ts";
 import type { JsonObject } from "../core/providers/chat.ts";
 import { redact } from "../core/security/redact.ts";
@@ -21,7 +22,8 @@ export function refuse(walk: AiWalk, failure: Failure): Response {
   const { native, retryAfterMs } = failure;
   const own = statusOf(failure.kind);
   // What was wrong with the client's request is told in the provider's own words, where it speaks as the client does.
-  const passes = native !== undefined && native.text !== "" && own < 500 && failure.kind !== "rate_limited";
+  const passes =
+    native !== undefined && parseObject(native.text) !== undefined && own < 500 && failure.kind !== "rate_limited";
   const answer = passes
     ? json(walk, native.text, native.status)
     : json(walk, walk.surface.envelope({ ...failure, message: redact(failure.message) }), own);

@@ -1,6 +1,7 @@
 // What a policy says about AI, as the door reads it: adapters made, names resolved to targets, prices and windows looked up.
 // Made once per generation and isolate, at the first AI request; a policy that is gone takes it along.
 import { adapterFor } from "../core/providers/adapters.ts";
+import type { ListedModel } from "../core/providers/listing.ts";
 import type { Adapter } from "../core/providers/adapter.ts";
 import { catalogued, completePrice, type Price } from "../core/providers/prices.ts";
 import type { CompiledPolicy, CompiledService } from "../core/policy/compiled.ts";
@@ -20,6 +21,8 @@ export interface Provider {
   readonly service: CompiledService;
   /** Targets at it that were named so far. */
   readonly targets: Map<string, Target>;
+  /** What its own list says of its models, once somebody has asked for it. */
+  readonly listed: Map<string, ListedModel>;
 }
 
 /** A model at a provider. */
@@ -76,7 +79,7 @@ function compileAi(policy: CompiledPolicy): AiPolicy {
     // Switched off, or without an address: nobody can be asked there.
     if (adapter === undefined || service === undefined) continue;
     const keys = [...(options.key === undefined ? [] : [options.key]), ...options.keys];
-    providers.set(name, { name, adapter, options, keys, service, targets: new Map() });
+    providers.set(name, { name, adapter, options, keys, service, targets: new Map(), listed: new Map() });
   }
   const models = new Map<string, Model>();
   for (const [name, options] of Object.entries(policy.policy.models)) {
@@ -96,6 +99,16 @@ function compileAi(policy: CompiledPolicy): AiPolicy {
 
 /** Clients name models: what is kept of names that the policy does not list is bounded. */
 const MOST_TARGETS = 1_000;
+
+/** Takes over what a provider says of its models, for those that neither policy nor catalogue knows. */
+export function takeListing(provider: Provider, models: readonly ListedModel[]): void {
+  for (const model of models) {
+    const isNews = !provider.listed.has(model.id);
+    provider.listed.set(model.id, model);
+    // Targets of the policy's own models stay what they were made of.
+    if (isNews) provider.targets.delete(model.id);
+  }
+}
 
 /** A model at one provider, whoever named it. */
 export function targetAt(provider: Provider, model: string): Target {
@@ -122,7 +135,7 @@ function makeTarget(provider: Provider, key: string, model: string, contextWindo
   const { options } = provider;
   const listed = options.models?.find((one) => (typeof one === "string" ? one : one.id) === model);
   const said = typeof listed === "object" ? listed : undefined;
-  const facts = catalogued(options.adapter, model);
+  const facts = catalogued(options.adapter, model) ?? provider.listed.get(model);
   const adapter =
     said?.capabilities === undefined
       ? provider.adapter

@@ -14,7 +14,7 @@ import type { BatchResult } from "../core/protocol/batch.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { json, refuse } from "./answer.ts";
 import { call, readWhole } from "./call.ts";
-import { modelNamed, targetAt, type Provider } from "./compiled.ts";
+import { modelNamed, takeListing, targetAt, type Provider } from "./compiled.ts";
 import type { AiWalk } from "./walk.ts";
 
 const DISCOVER_MS = 5_000;
@@ -110,7 +110,9 @@ async function read(walk: AiWalk, provider: Provider, entry: Known): Promise<voi
   const result =
     options === false ? await run(ask.items) : await walk.gateway.batches.call({ ...ask, ...options }, run);
   entry.readAt = Date.now();
-  if (result.ok) entry.models = result.results[0] as readonly ListedModel[];
+  if (!result.ok) return;
+  entry.models = result.results[0] as readonly ListedModel[];
+  takeListing(provider, entry.models);
 }
 
 async function list(gateway: Gateway, provider: Provider): Promise<readonly ListedModel[] | undefined> {
