@@ -4,9 +4,9 @@
 // Laws: at most three requests are sent, other credentials included; a target that was too small for the conversation is
 // followed only by larger ones; what only one provider can read goes to no other; the client is told of the last failure,
 // unless all say "later": then of the soonest.
-import { countsForBreaker, markOf, type Strike } from "../core/chaos/strike.ts";
+import { countsForBreaker, type Strike } from "../core/chaos/strike.ts";
 import type { Operation } from "../core/providers/adapter.ts";
-import type { ChatAnswer, ChatRequest, JsonObject } from "../core/providers/chat.ts";
+import type { ChatAnswer, ChatRequest } from "../core/providers/chat.ts";
 import { withoutOpaque } from "../core/providers/chat.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
@@ -23,6 +23,7 @@ import type { Target } from "./compiled.ts";
 import { recordAttempt } from "./settle.ts";
 import { stateOf } from "./state.ts";
 import { Incoming } from "./incoming.ts";
+import { adopted, passedOn, strikesOn, withLimit } from "./outgoing.ts";
 import { patienceFor, tokenCame, tokenLate } from "./patiences.ts";
 import type { AiWalk } from "./walk.ts";
 import { readText } from "./whole.ts";
@@ -291,45 +292,6 @@ class Asking implements Exchange<Given> {
     const same = before.slice(0, before.indexOf("/")) === target.provider.name;
     return same ? this.#chat : withoutOpaque(this.#chat);
   }
-}
-
-/** The client's own words, for the target's name of the model; told its usage unasked, where it must be asked for. */
-function adopted({ body, chat, surface }: AiWalk, { adapter, model }: Target): JsonObject {
-  const adopted = adapter.adopt(body, model);
-  const asks = surface.operation === "chat" || surface.operation === "completions";
-  if (!asks || chat?.stream !== true || chat.wantsUsage || !adapter.capabilities.streamOptions) return adopted;
-  const options = typeof body.stream_options === "object" ? body.stream_options : {};
-  return { ...adopted, stream_options: { ...options, include_usage: true } };
-}
-
-/** What running experiments do to calls of this provider; its mark is told with the answer. */
-function strikesOn(walk: AiWalk, { provider }: Target): readonly Strike[] | undefined {
-  const { gateway, request, security, arrivedAt } = walk;
-  if (gateway.chaos.running.length === 0) return undefined;
-  const targeted = {
-    ...{ service: provider.service.name, route: "ai", region: gateway.isolate.region.name },
-    ...{ keyId: security.keyId, provider: provider.name },
-    header: (name: string) => request.headers.get(name),
-  };
-  const struck = gateway.chaos.strikes(targeted, arrivedAt);
-  if (struck !== undefined && walk.fault === "") walk.fault = markOf(struck);
-  return struck;
-}
-
-/** Some must be told a limit: the model's own, where the client names none. */
-const withLimit = (chat: ChatRequest, { maxOutputTokens }: Target): ChatRequest =>
-  chat.maxTokens === undefined && maxOutputTokens !== undefined ? { ...chat, maxTokens: maxOutputTokens } : chat;
-
-/** Fields by which a client asks for more than its body says. */
-const PASSED = ["anthropic-beta", "anthropic-version", "openai-beta"] as const;
-
-function passedOn({ request }: AiWalk): Record<string, string> {
-  const passed: Record<string, string> = {};
-  for (const name of PASSED) {
-    const value = request.headers.get(name);
-    if (value !== null) passed[name] = value;
-  }
-  return passed;
 }
 
 type Base = Pick<Given, "target" | "native" | "operation" | "firstMs">;
