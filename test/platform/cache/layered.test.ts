@@ -85,3 +85,16 @@ test("forgetting and validating reach every level", async () => {
   await layered.delete("k");
   expect(edge.held.size).toBe(0);
 });
+
+test("a stream that no level takes is let go of, or it would heap up behind the answer it was split from", async () => {
+  const { layered, background } = stack();
+  const cancelled: string[] = [];
+  const streaming = (name: string, bytes: number) => ({
+    bytes,
+    open: async () => new ReadableStream<Uint8Array>({ cancel: () => void cancelled.push(name) }),
+  });
+  await layered.put({ ...meta, tiers: ["memory"] }, streaming("nowhere", 10), background);
+  await layered.put(meta, streaming("too large", 2_000_000), background);
+  await layered.put({ ...meta, lifetimeMs: 0 }, streaming("over at once", 10), background);
+  expect(cancelled).toEqual(["nowhere", "too large", "over at once"]);
+});

@@ -88,6 +88,7 @@ export class BlobTier implements CacheTier {
     const size = body instanceof Uint8Array ? body.byteLength : body.bytes;
     if (keepSeconds < this.#limits.fewestSeconds || size > this.#limits.largestBytes) {
       this.refused++;
+      await discard(body);
       // What it would replace is older than what the origin now says.
       await this.#drop(meta, background);
       return false;
@@ -150,7 +151,9 @@ export class BlobTier implements CacheTier {
     }
     const reference = this.#reference();
     let counted = 0;
+    let begun = false;
     const stored = await this.writes.call(async () => {
+      begun = true;
       if (body instanceof Uint8Array) {
         counted = body.byteLength;
         await this.#blobs.put(bodyName(meta.key, reference), body, keepSeconds + BODY_GRACE_SECONDS);
@@ -163,6 +166,8 @@ export class BlobTier implements CacheTier {
       counted = bytes();
       return body.bytes < 0 || body.bytes === counted;
     }, STREAM_TIMEOUT_MS);
+    // The store is resting: nobody has opened it.
+    if (!begun) await discard(body);
     if (!stored.ok || !stored.value) return undefined;
     return { meta: { ...meta, bodyBytes: counted }, reference };
   }
@@ -197,6 +202,13 @@ const bodyName = (key: string, reference: string): string => `${blobName(key)}/$
 
 const without = (line: readonly LineEntry[], variant: string): LineEntry[] =>
   line.filter((entry) => entry.meta.variant !== variant);
+
+/** A stream that nobody reads may hold up, or heap up, the answer it was split from. */
+export async function discard(body: StoredBody): Promise<void> {
+  if (body instanceof Uint8Array) return;
+  const source = await body.open();
+  await Promise.allSettled([source?.cancel()]);
+}
 
 /** What was validated is one answer; a level that still holds an older one of the same name must not call it new. */
 const isSameBody = (held: EntryMeta, meta: EntryMeta): boolean =>

@@ -7,7 +7,7 @@ import type { EntryMeta } from "../../core/cache/entry.ts";
 import type { TierName } from "../../core/cache/influence.ts";
 import type { Presence } from "../../core/cache/presence.ts";
 import type { Background } from "../news.ts";
-import { blobName, type BlobTier } from "./blobs.ts";
+import { blobName, discard, type BlobTier } from "./blobs.ts";
 import type { CacheTier, StoredBody, StoredEntry } from "./tier.ts";
 
 export interface Levels {
@@ -36,13 +36,12 @@ export class LayeredTier implements CacheTier {
   #uses = new LRUCache<string, number>({ max: COUNTED_KEYS });
   #news: string[] = [];
 
+  /** Whether any of them costs money to ask. */
+  readonly isCostly: boolean;
+
   constructor(levels: Levels) {
     this.levels = levels;
-  }
-
-  /** Whether any of them costs money to ask. */
-  get isCostly(): boolean {
-    return this.levels.below.some(({ name }) => COSTLY.has(name));
+    this.isCostly = levels.below.some(({ name }) => COSTLY.has(name));
   }
 
   async variants(key: string, tiers: readonly TierName[] = this.levels.usual): Promise<readonly StoredEntry[]> {
@@ -65,7 +64,11 @@ export class LayeredTier implements CacheTier {
     }
     // A stream can be read once: the first level takes it, the others read what it then holds.
     const [first, ...others] = lower;
-    if (first === undefined || !(await this.#store(first, meta, body, background))) return false;
+    if (first === undefined) {
+      await discard(body);
+      return false;
+    }
+    if (!(await this.#store(first, meta, body, background))) return false;
     for (const level of others) {
       const held = (await first.variants(meta.key)).find((entry) => entry.meta.variant === meta.variant);
       if (held !== undefined) await this.#store(level, held.meta, held.body, background);
@@ -87,6 +90,7 @@ export class LayeredTier implements CacheTier {
 
   /** A request was answered from this entry: with its uses it earns its place in the costly levels, and its way up. */
   used(entry: StoredEntry, background: Background): void {
+    if (!this.isCostly) return;
     const { meta, level } = entry;
     const uses = (this.#uses.get(meta.key) ?? 0) + 1;
     this.#uses.set(meta.key, uses);
