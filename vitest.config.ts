@@ -31,7 +31,13 @@ export default defineConfig({
             miniflare: { bindings: { ADMIN_TOKEN: "test-admin-token", ALLOW_PRIVATE: "true" } },
           }),
         ],
-        test: { name: "workerd", include: [workerdTests], maxWorkers: 2, sequence: { groupOrder: 1 } },
+        test: {
+          name: "workerd",
+          include: [workerdTests],
+          testTimeout: 30_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         test: {

@@ -331,14 +331,14 @@ describe("ready", () => {
       policy: { generation: null, error: null },
       region: { name: "weur" },
     });
-    await put(document("web", { chaos: { enabled: true } }));
+    await put(document("web", { telemetry: { suggestions: { apply: "automatic" } } }));
     const after = await ask("/_sluice/ready", { token: null });
     expect(after.status).toBe(200);
     expect(await after.json()).toMatchObject({
       ready: true,
       region: { name: "weur", known: true },
       policy: { generation: 1, error: null },
-      pending: expect.arrayContaining([{ section: "chaos", reason: expect.any(String) }]),
+      pending: expect.arrayContaining([{ section: "telemetry.suggestions.apply", reason: expect.any(String) }]),
       dependencies: { region: { state: "ok" }, kv: { state: "ok" } },
     });
   });

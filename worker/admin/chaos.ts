@@ -21,7 +21,8 @@ export async function startExperiment(c: Asked): Promise<Response> {
   const isolate = c.get("isolate");
   const policy = isolate.policies.current?.policy;
   if (policy === undefined) return refusal(c, { code: "policy_missing", retryAfterMs: 1_000 });
-  if (policy.chaos === false || !policy.chaos.enabled) return refusal(c, { code: "forbidden" });
+  if (policy.chaos === false || !policy.chaos.enabled)
+    return invalid(c, "", "the policy allows no experiments: chaos.enabled");
   const body = await readShape(c, written);
   if (!body.ok) return body.error;
   const named = "experiment" in body.value ? body.value.experiment : undefined;

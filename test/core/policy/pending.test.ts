@@ -25,6 +25,13 @@ describe("pendingSections", () => {
     );
   });
 
+  it.each<[string, WrittenPolicy]>([
+    ["telemetry.suggestions.apply", { telemetry: { suggestions: { apply: "automatic" } } }],
+    ["telemetry.otlp.metrics", { telemetry: { otlp: { url: "https://otlp.example.com", metrics: true } } }],
+  ])("tells %s", (section, document) => {
+    expect(pending(document)).toContain(section);
+  });
+
   it("does not tell what is switched off", () => {
     expect(pending({ chaos: { enabled: false }, cache: false, security: {} })).toEqual([]);
   });

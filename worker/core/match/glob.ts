@@ -1,5 +1,5 @@
-// Linear globs: `*` is the only special character, and no pattern can make a match explode (worst case: length of the
-// text times length of the piece behind the last `*`). Two dialects, each one law:
+// Linear globs: `*` is the only special character, and nothing is ever tried twice: what lies between two `*` is right where it is
+// found first, what lies behind the last one stands at the end or nowhere. Two dialects, each one law:
 //   path globs  (routes, cache rules): an inner `*` stays within its segment, a final `*` takes the rest, slashes
 //               included, and `/a/*` takes `/a` too;
 //   text globs  (purge patterns, header values): every `*` takes any run of characters, also none.
@@ -9,42 +9,48 @@ const SLASH = 47;
 
 /**
  * Path dialect, from given positions on: does `path` from `t` match `pattern` from `p`?
- * Slashes of pattern and path pair up one to one, so a mismatch only ever reconsiders the last `*` of its own segment.
+ * Slashes of pattern and path pair up one to one, so a `*` only ever looks at its own segment.
  */
 export function matchPathFrom(pattern: string, p: number, path: string, t: number): boolean {
   const pEnd = pattern.length;
   const tEnd = path.length;
-  let star = -1; // the last `*` of this segment, -1 for none
-  let eaten = 0; // where that `*` stops eating
   for (;;) {
-    if (p < pEnd) {
-      const c = pattern.charCodeAt(p);
-      if (c === STAR) {
-        if (p === pEnd - 1) return true;
-        // A `*` that is a whole segment stands for a segment, and an empty one is none.
-        const whole = pattern.charCodeAt(p - 1) === SLASH && pattern.charCodeAt(p + 1) === SLASH;
-        if (whole && (t === tEnd || path.charCodeAt(t) === SLASH)) return false;
-        star = p++;
-        eaten = t;
-        continue;
-      }
-      if (t < tEnd) {
-        if (c === path.charCodeAt(t)) {
-          if (c === SLASH) star = -1;
-          p++;
-          t++;
-          continue;
-        }
-      } else if (c === SLASH && p === pEnd - 2 && pattern.charCodeAt(p + 1) === STAR) {
-        return true; // `/a/*` takes `/a` too
-      }
-    } else if (t === tEnd) {
-      return true;
+    if (p === pEnd) return t === tEnd;
+    const c = pattern.charCodeAt(p);
+    if (c !== STAR) {
+      // `/a/*` takes `/a` too.
+      if (t === tEnd) return c === SLASH && p === pEnd - 2 && pattern.charCodeAt(p + 1) === STAR;
+      if (c !== path.charCodeAt(t)) return false;
+      p++;
+      t++;
+      continue;
     }
-    if (star < 0 || eaten >= tEnd || path.charCodeAt(eaten) === SLASH) return false;
-    p = star + 1;
-    t = ++eaten;
+    if (p === pEnd - 1) return true;
+    const slash = path.indexOf("/", t);
+    const segmentEnd = slash < 0 ? tEnd : slash;
+    // A `*` that is a whole segment stands for a segment, and an empty one is none.
+    const whole = pattern.charCodeAt(p - 1) === SLASH && pattern.charCodeAt(p + 1) === SLASH;
+    if (whole && t === segmentEnd) return false;
+    const pieceEnd = endOfPiece(pattern, p + 1);
+    const piece = pattern.slice(p + 1, pieceEnd);
+    if (pieceEnd < pEnd && pattern.charCodeAt(pieceEnd) === STAR) {
+      const at = path.indexOf(piece, t);
+      if (at < 0 || at + piece.length > segmentEnd) return false;
+      t = at + piece.length;
+    } else {
+      const at = segmentEnd - piece.length;
+      if (at < t || !path.startsWith(piece, at)) return false;
+      t = segmentEnd;
+    }
+    p = pieceEnd;
   }
+}
+
+/** Where the literal that begins at `from` ends: at a `*`, a slash or the end. */
+function endOfPiece(pattern: string, from: number): number {
+  let at = from;
+  while (at < pattern.length && pattern.charCodeAt(at) !== STAR && pattern.charCodeAt(at) !== SLASH) at++;
+  return at;
 }
 
 /** Path dialect: literal, prefix and general patterns each get the cheapest test that decides them. */
@@ -61,30 +67,19 @@ export function compilePathGlob(pattern: string): (path: string) => boolean {
 
 /** Text dialect: does the whole of `text` match `pattern`? */
 export function matchGlob(pattern: string, text: string): boolean {
-  const pEnd = pattern.length;
-  const tEnd = text.length;
-  let p = 0;
-  let t = 0;
-  let star = -1;
-  let eaten = 0;
-  while (t < tEnd) {
-    const c = p < pEnd ? pattern.charCodeAt(p) : -1;
-    if (c === STAR) {
-      if (p === pEnd - 1) return true;
-      star = p++;
-      eaten = t;
-    } else if (c === text.charCodeAt(t)) {
-      p++;
-      t++;
-    } else {
-      // Leftmost is always right for what lies before the last `*`: only that one eats one more.
-      if (star < 0) return false;
-      p = star + 1;
-      t = ++eaten;
-    }
+  let star = pattern.indexOf("*");
+  if (star < 0) return text === pattern;
+  if (!text.startsWith(pattern.slice(0, star))) return false;
+  let t = star;
+  for (;;) {
+    const next = pattern.indexOf("*", star + 1);
+    const piece = pattern.slice(star + 1, next < 0 ? pattern.length : next);
+    if (next < 0) return t + piece.length <= text.length && text.endsWith(piece);
+    const at = text.indexOf(piece, t);
+    if (at < 0) return false;
+    t = at + piece.length;
+    star = next;
   }
-  while (p < pEnd && pattern.charCodeAt(p) === STAR) p++;
-  return p === pEnd;
 }
 
 /** Text dialect, compiled: equality or a prefix test where that is all the pattern says. */
