@@ -3,6 +3,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { countCalls } from "./calls.ts";
+import { measureOwn } from "./own.ts";
 import { cpuMicros } from "./processes.ts";
 import { profileOf, selfTimes, sourceLines } from "./profile.ts";
 import { Generator, startUpstream } from "./programs.ts";
@@ -11,7 +13,7 @@ import { runBench } from "./run.ts";
 import type { Settings } from "./run.ts";
 import { scratchFolder, startWorkerd } from "./runtime.ts";
 import { reportSvg } from "./svg.ts";
-import { profileText, reportText } from "./table.ts";
+import { callsText, ownText, profileText, reportText } from "./table.ts";
 import { EXCHANGES } from "./traffic.ts";
 import type { Kind } from "./traffic.ts";
 import { sourceOf, WORKERS } from "./workers.ts";
@@ -35,9 +37,13 @@ interface Flags {
   readonly svg?: string;
   readonly quick?: true;
   readonly profile?: string | true;
+  readonly calls?: true;
+  readonly own?: true;
 }
 
 const KINDS = Object.keys(EXCHANGES) as Kind[];
+/** The features alone are asked for by name. */
+const BY_DEFAULT: readonly WorkerName[] = ["bare", "floor", "gateway", "everything", "map"];
 const PROFILE_ROWS = 40;
 
 const number =
@@ -60,10 +66,10 @@ const namesOf =
   };
 
 /** What the flags ask for, defaults filled: the full run takes about four minutes, the quick one 20 seconds. */
-export function settingsOf(flags: Omit<Flags, "json" | "svg" | "profile">): Settings {
+export function settingsOf(flags: Omit<Flags, "json" | "svg" | "profile" | "calls" | "own">): Settings {
   const quick = flags.quick === true;
   return {
-    workers: flags.only ?? WORKERS,
+    workers: flags.only ?? BY_DEFAULT,
     kinds: flags.kinds,
     rounds: flags.rounds ?? (quick ? 2 : 6),
     seconds: flags.seconds ?? (quick ? 1 : 4),
@@ -88,6 +94,8 @@ export async function runBenchCommand(args: readonly string[], terminal: Termina
     .option("--svg <file>", "draw them")
     .option("--quick", "two rounds of one second, no cold starts: to see that it works, not to compare")
     .option("--profile [file]", "instead: a CPU profile of the gateway (or of --only) under load, and where it went")
+    .option("--calls", "instead: calls to objects and KV a thousand requests cost, counted at 200 requests/s")
+    .option("--own", "instead: what our own code costs a request, with fetch replaced; steady on a busy machine")
     .addHelpText("after", "\nThe method, and what the figures mean: docs/performance.md")
     .exitOverride()
     .configureOutput({
@@ -103,7 +111,9 @@ export async function runBenchCommand(args: readonly string[], terminal: Termina
   }
   const flags = program.opts<Flags>();
   try {
-    await (flags.profile === undefined ? measure(flags, terminal) : profile(flags, flags.profile, terminal));
+    if (flags.calls === true) await count(flags, terminal);
+    else if (flags.own === true) await own(flags, terminal);
+    else await (flags.profile === undefined ? measure(flags, terminal) : profile(flags, flags.profile, terminal));
     return 0;
   } catch (error) {
     terminal.err(`bench: ${error instanceof Error ? error.message : String(error)}`);
@@ -119,6 +129,20 @@ async function measure(flags: Flags, terminal: Terminal): Promise<void> {
   terminal.out(reportText(report));
   if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(report, undefined, 2)}\n`);
   if (flags.svg !== undefined) write(terminal, flags.svg, reportSvg(report));
+}
+
+async function own(flags: Flags, terminal: Terminal): Promise<void> {
+  const workers = flags.only ?? (["floor", "gateway", "limited"] satisfies WorkerName[]);
+  const costs = await measureOwn(workers, flags.rounds ?? 200);
+  terminal.out(ownText(costs));
+  if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(costs, undefined, 2)}\n`);
+}
+
+async function count(flags: Flags, terminal: Terminal): Promise<void> {
+  const seconds = flags.seconds ?? (flags.quick === true ? 5 : 30);
+  const reports = await countCalls({ services: [1, 20], perSecond: 200, seconds }, (text) => terminal.err(text));
+  terminal.out(callsText(reports));
+  if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(reports, undefined, 2)}\n`);
 }
 
 /** Profiles one Worker: the gateway, or the first of `--only`. */

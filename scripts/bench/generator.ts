@@ -5,16 +5,24 @@
 import net from "node:net";
 import type { Socket } from "node:net";
 import { AnswerReader } from "./http-reader.ts";
-import { EXCHANGES, requestBytes } from "./traffic.ts";
+import { EXCHANGES, requestsOf } from "./traffic.ts";
 import type { Kind } from "./traffic.ts";
 
 export type Order =
-  | { readonly loop: "closed"; readonly port: number; readonly kind: Kind; readonly ms: number }
+  | {
+      readonly loop: "closed";
+      readonly port: number;
+      readonly kind: Kind;
+      readonly ms: number;
+      /** The API key to show, for Workers that want one. */
+      readonly key?: string | undefined;
+    }
   | {
       readonly loop: "open";
       readonly port: number;
       readonly kind: Kind;
       readonly ms: number;
+      readonly key?: string | undefined;
       readonly perSecond: number;
     };
 
@@ -88,9 +96,9 @@ function pool(port: number): Connection[] {
   return open;
 }
 
-function closedLoop(port: number, kind: Kind, ms: number): Promise<Load> {
+function closedLoop(port: number, kind: Kind, ms: number, key: string | undefined): Promise<Load> {
   const exchange = EXCHANGES[kind];
-  const request = requestBytes(exchange);
+  const next = requestsOf(kind, key);
   const idle = pool(port);
   while (idle.length < exchange.connections) idle.push(new Connection(port));
   const latencies: number[] = [];
@@ -101,7 +109,7 @@ function closedLoop(port: number, kind: Kind, ms: number): Promise<Load> {
     const turn = (connection: Connection): void => {
       const sent = performance.now();
       connection.send(
-        request,
+        next(),
         () => {
           const now = performance.now();
           latencies.push(now - sent);
@@ -125,8 +133,8 @@ function closedLoop(port: number, kind: Kind, ms: number): Promise<Load> {
 /** Timers of Node are due to the millisecond: the last one is waited for by looking at the clock. */
 const SPIN_MS = 1.5;
 
-function openLoop(port: number, kind: Kind, ms: number, perSecond: number): Promise<Load> {
-  const request = requestBytes(EXCHANGES[kind]);
+function openLoop(port: number, kind: Kind, ms: number, perSecond: number, key: string | undefined): Promise<Load> {
+  const nextRequest = requestsOf(kind, key);
   const idle = pool(port);
   const total = Math.max(1, Math.round((ms / 1000) * perSecond));
   const latencies: number[] = [];
@@ -151,7 +159,7 @@ function openLoop(port: number, kind: Kind, ms: number, perSecond: number): Prom
       while (used?.closed === true) used = idle.pop();
       const connection = used ?? new Connection(port);
       connection.send(
-        request,
+        nextRequest(),
         () => {
           const now = performance.now();
           latencies.push(now - due);
@@ -177,8 +185,8 @@ async function obey(order: Order): Promise<Answer> {
   try {
     const load =
       order.loop === "closed"
-        ? await closedLoop(order.port, order.kind, order.ms)
-        : await openLoop(order.port, order.kind, order.ms, order.perSecond);
+        ? await closedLoop(order.port, order.kind, order.ms, order.key)
+        : await openLoop(order.port, order.kind, order.ms, order.perSecond, order.key);
     return { load };
   } catch (error) {
     for (const connection of pool(order.port)) connection.close();

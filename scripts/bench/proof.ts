@@ -5,7 +5,9 @@
 import { once } from "node:events";
 import http from "node:http";
 import { text } from "node:stream/consumers";
+import { API_KEY } from "./callers.ts";
 import { EXCHANGES, HOST } from "./traffic.ts";
+import { FEATURES, isGateway } from "./workers.ts";
 
 /** What the client sees on every answer of the gateway. */
 const ON_EVERY_ANSWER = [
@@ -134,4 +136,34 @@ export async function prove(ports: { readonly floor?: number; readonly gateway?:
   }
   if (seen.floor !== undefined && seen.gateway !== undefined) found.push(...differences(seen.floor, seen.gateway));
   if (found.length > 0) throw new Error(`what would be measured is not what it should be:\n  ${found.join("\n  ")}`);
+}
+
+/** That what a gateway is said to have on is on, and the rest off. */
+export async function proveFeatures(
+  runtimes: readonly { readonly name: string; readonly port: number }[],
+): Promise<void> {
+  const found: string[] = [];
+  for (const { name, port } of runtimes) {
+    if (!isGateway(name)) continue;
+    const ask = (key: string): Promise<http.IncomingMessage> => {
+      const headers = { host: HOST, "cf-connecting-ip": "203.0.113.7", ...(key === "" ? {} : { "x-api-key": key }) };
+      return answerTo(http.get({ host: "127.0.0.1", port, path: "/orders/cached/1/bytes/64", headers, agent: false }));
+    };
+    const anonymous = await ask("");
+    const known = await ask(API_KEY);
+    const { key, limits, cache } = FEATURES[name];
+    if ((anonymous.statusCode === 401) !== key) found.push(`${name}: without a key ${anonymous.statusCode}`);
+    if (known.statusCode !== 200) found.push(`${name}: with a key ${known.statusCode}`);
+    if ((known.headers["ratelimit"] !== undefined) !== limits) found.push(`${name}: limits are not ${limits}`);
+    const bypassed = String(known.headers["cache-status"]).includes("fwd=bypass");
+    if (bypassed === cache) found.push(`${name}: Cache-Status ${String(known.headers["cache-status"])}`);
+  }
+  if (found.length > 0) throw new Error(`what would be measured is not what it should be:\n  ${found.join("\n  ")}`);
+}
+
+async function answerTo(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  const [answer] = (await once(request, "response")) as [http.IncomingMessage];
+  answer.resume();
+  await once(answer, "end");
+  return answer;
 }

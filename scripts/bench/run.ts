@@ -3,11 +3,12 @@
 import { execFileSync } from "node:child_process";
 import os from "node:os";
 import { root } from "../bundle.ts";
+import { API_KEY } from "./callers.ts";
 import type { Load } from "./generator.ts";
 import { cpuMicros, Neighbours, residentBytes } from "./processes.ts";
 import { Generator, startUpstream } from "./programs.ts";
 import type { Upstream } from "./programs.ts";
-import { prove } from "./proof.ts";
+import { prove, proveFeatures } from "./proof.ts";
 import { orderOf, percentile, summarise, usable } from "./rounds.ts";
 import type { Round, Saturation, Summary } from "./rounds.ts";
 import { pinning, scratchFolder, startWorkerd, workerdVersion } from "./runtime.ts";
@@ -17,7 +18,7 @@ import type { BundleSize } from "./size.ts";
 import { measureStartup } from "./startup.ts";
 import type { Startup } from "./startup.ts";
 import type { Kind } from "./traffic.ts";
-import { sourceOf } from "./workers.ts";
+import { FEATURES, isGateway, sourceOf } from "./workers.ts";
 import type { WorkerName } from "./workers.ts";
 
 export interface Settings {
@@ -87,8 +88,11 @@ export async function runBench(settings: Settings, progress: Progress): Promise<
     const portOf = (name: WorkerName) => runtimes.find((runtime) => runtime.name === name)?.port;
     const [floor, gateway] = [portOf("floor"), portOf("gateway")];
     await prove({ ...(floor === undefined ? {} : { floor }), ...(gateway === undefined ? {} : { gateway }) });
+    await proveFeatures(runtimes);
+    // Once one of them wants a key all are shown it, so that requests stay the same size.
+    const key = settings.workers.some((name) => isGateway(name) && FEATURES[name].key) ? API_KEY : undefined;
 
-    const bench = new Bench(settings, upstream, generator, runtimes, progress);
+    const bench = new Bench(settings, upstream, generator, runtimes, key, progress);
     const idle = bench.memory();
     const measured: Measured[] = [];
     for (const kind of settings.kinds) measured.push(await bench.measure(kind));
@@ -128,6 +132,7 @@ class Bench {
   readonly #settings: Settings;
   readonly #generator: Generator;
   readonly #runtimes: readonly Runtime[];
+  readonly #key: string | undefined;
   readonly #progress: Progress;
   readonly #neighbours: Neighbours;
   gatewayRequests = 0;
@@ -137,11 +142,13 @@ class Bench {
     upstream: Upstream,
     generator: Generator,
     runtimes: readonly Runtime[],
+    key: string | undefined,
     progress: Progress,
   ) {
     this.#settings = settings;
     this.#generator = generator;
     this.#runtimes = runtimes;
+    this.#key = key;
     this.#progress = progress;
     this.#neighbours = new Neighbours([upstream.pid, generator.pid, ...runtimes.map(({ pid }) => pid)]);
   }
@@ -210,7 +217,7 @@ class Bench {
   }
 
   async #load(runtime: Runtime, order: LoadOrder): Promise<Load> {
-    const load = await this.#generator.run({ ...order, port: runtime.port });
+    const load = await this.#generator.run({ ...order, port: runtime.port, key: this.#key });
     if (runtime.name === "gateway") this.gatewayRequests += load.requests;
     return load;
   }
@@ -221,7 +228,7 @@ type LoadOrder =
   | { readonly loop: "open"; readonly kind: Kind; readonly ms: number; readonly perSecond: number };
 
 async function kvReads(runtimes: readonly Runtime[]): Promise<number | undefined> {
-  const port = runtimes.find(({ kvPort }) => kvPort !== undefined)?.kvPort;
+  const port = runtimes.find(({ name }) => name === "gateway")?.kvPort;
   if (port === undefined) return undefined;
   const counts = (await (await fetch(`http://127.0.0.1:${port}/__counts`)).json()) as { reads: number };
   return counts.reads;

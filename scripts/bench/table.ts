@@ -1,6 +1,8 @@
 // The report as a person reads it.
 import Table from "cli-table3";
 import { styleText } from "node:util";
+import { perThousand, type CallsReport } from "./calls.ts";
+import type { OwnCost } from "./own.ts";
 import type { SelfTime } from "./profile.ts";
 import type { Spread, Summary } from "./rounds.ts";
 import type { Measured, Report } from "./run.ts";
@@ -136,4 +138,40 @@ export function profileText(times: readonly SelfTime[], cpuMicros: number | unde
         file || "(native)",
       ]),
   );
+}
+
+/** Beside the first of them. */
+export function ownText(costs: readonly OwnCost[]): string {
+  const first = costs[0]?.micros ?? 0;
+  const rows = costs.map(({ worker, micros, medianMicros }) => [
+    worker,
+    micros.toFixed(1),
+    (micros - first).toFixed(1),
+    medianMicros.toFixed(1),
+  ]);
+  return [
+    styleText("bold", "Own code, µs of CPU a request, fetch replaced (fastest twentieth of all loops)"),
+    table(["", "µs", `over ${costs[0]?.worker ?? ""}`, "median"], rows),
+  ].join("\n");
+}
+
+/** Calls by who makes them, those of the isolate first. */
+export function callsText(reports: readonly CallsReport[]): string {
+  const head = ["", ...reports.map(({ services }) => `${services} service${services === 1 ? "" : "s"}`)];
+  const sums = [
+    { name: "isolates to objects", fits: (who: string, what: string) => who === "isolate" && !what.startsWith("KV.") },
+    { name: "objects to objects", fits: (who: string, what: string) => who !== "isolate" && !what.startsWith("KV.") },
+    { name: "KV reads", fits: (_: string, what: string) => what.startsWith("KV.get") || what === "KV.list" },
+    { name: "KV writes", fits: (_: string, what: string) => what === "KV.put" || what === "KV.delete" },
+  ];
+  const names = [...new Set(reports.flatMap(({ calls }) => calls.map(({ who, what }) => `${who} ${what}`)))].sort();
+  const rows = [
+    ...sums.map(({ name, fits }) => [name, ...reports.map((report) => perThousand(report, fits).toFixed(2))]),
+    ...names.map((name) => [
+      `  ${name}`,
+      ...reports.map((report) => perThousand(report, (who, what) => `${who} ${what}` === name).toFixed(2)),
+    ]),
+  ];
+  const rates = reports.map(({ perSecond, requests }) => `${whole(requests)} requests at ${perSecond.toFixed(0)}/s`);
+  return [styleText("bold", `Calls per thousand requests (${rates.join("; ")})`), table(head, rows)].join("\n");
 }

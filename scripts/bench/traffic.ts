@@ -2,7 +2,7 @@
 // place, for generator, proof and documentation must speak of the same request.
 import { API_KEY, TOKEN } from "./callers.ts";
 
-export type Kind = "get-1k" | "hit-1k" | "get-100k" | "post-10k" | "get-200m" | "get-1k-key" | "get-1k-jwt";
+export type Kind = "get-1k" | "hit-1k" | "miss-1k" | "get-100k" | "post-10k" | "get-200m" | "get-1k-key" | "get-1k-jwt";
 
 export interface Exchange {
   readonly method: "GET" | "POST";
@@ -12,12 +12,21 @@ export interface Exchange {
   readonly connections: number;
   /** Who asks, where a route wants to know. */
   readonly credential?: readonly [name: string, value: string];
+  /** Each request asks for another URL: the eight digits of its path count up. */
+  readonly distinct?: true;
 }
 
 /** The upstream answers `/bytes/N` below any prefix with N bytes, and lets a cache keep only what is below `/cached`. */
 export const EXCHANGES: Readonly<Record<Kind, Exchange>> = {
   "get-1k": { method: "GET", path: "/orders/42/bytes/1024?expand=items", requestBytes: 0, connections: 32 },
   "hit-1k": { method: "GET", path: "/orders/cached/bytes/1024?expand=items", requestBytes: 0, connections: 32 },
+  "miss-1k": {
+    method: "GET",
+    path: "/orders/cached/00000000/bytes/1024",
+    requestBytes: 0,
+    connections: 32,
+    distinct: true,
+  },
   "get-100k": { method: "GET", path: "/orders/42/bytes/102400?expand=items", requestBytes: 0, connections: 16 },
   "post-10k": { method: "POST", path: "/orders/bytes/1024", requestBytes: 10_240, connections: 32 },
   "get-200m": { method: "GET", path: "/exports/bytes/209715200", requestBytes: 0, connections: 2 },
@@ -48,10 +57,13 @@ const CLIENT_FIELDS: readonly (readonly [name: string, value: string])[] = [
   ["CF-Connecting-IP", "203.0.113.7"],
 ];
 
-/** One request as bytes, ready to be written again and again. */
-export function requestBytes(exchange: Exchange): Buffer {
+export const clientFields = (): Record<string, string> => Object.fromEntries(CLIENT_FIELDS);
+
+/** One request as bytes, ready to be written again and again; `key` is shown in `X-API-Key`. */
+export function requestBytes(exchange: Exchange, key?: string): Buffer {
   const { method, path, requestBytes: length, credential } = exchange;
-  const sent = credential === undefined ? CLIENT_FIELDS : [...CLIENT_FIELDS, credential];
+  const shown = credential ?? (key === undefined ? undefined : (["X-API-Key", key] as const));
+  const sent = shown === undefined ? CLIENT_FIELDS : [...CLIENT_FIELDS, shown];
   const fields = sent.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const content = length === 0 ? "" : `Content-Type: application/octet-stream\r\nContent-Length: ${length}\r\n`;
   return Buffer.from(
@@ -59,3 +71,18 @@ export function requestBytes(exchange: Exchange): Buffer {
     "latin1",
   );
 }
+
+/** The requests of one kind, one after the other. */
+export function requestsOf(kind: Kind, key: string | undefined): () => Buffer {
+  const exchange = EXCHANGES[kind];
+  const request = requestBytes(exchange, key);
+  if (exchange.distinct === undefined) return () => request;
+  const at = request.indexOf("00000000");
+  return () => {
+    const next = Buffer.from(request);
+    next.write(String(distinct++).padStart(8, "0"), at, "latin1");
+    return next;
+  };
+}
+
+let distinct = 0;

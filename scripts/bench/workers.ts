@@ -10,27 +10,41 @@ import type { Upstream } from "./programs.ts";
 import type { WorkerSource } from "./runtime.ts";
 import { EXCHANGES, type Kind } from "./traffic.ts";
 
-export const WORKERS = ["bare", "floor", "gateway", "map"] as const;
+/** What a gateway has on beside routing, breaker and capture. */
+export const FEATURES = {
+  gateway: { key: false, limits: false, cache: false },
+  cached: { key: false, limits: false, cache: true },
+  keyed: { key: true, limits: false, cache: false },
+  limited: { key: false, limits: true, cache: false },
+  everything: { key: true, limits: true, cache: true },
+} as const;
+export type GatewayName = keyof typeof FEATURES;
+
+const OTHERS = ["bare", "floor", "map"] as const;
+export const WORKERS = [...OTHERS, ...(Object.keys(FEATURES) as GatewayName[])] as const;
 export type WorkerName = (typeof WORKERS)[number];
+
+export const isGateway = (name: string): name is GatewayName => name in FEATURES;
 
 const REGION = "weur";
 const BENCH_FOLDER = "scripts/bench/workers";
 
+const SERVICES = ["orders", "users", "catalogue", "payments", "search"];
+
 /** A policy as a team would have it: a few services, routes by host and path, three instances to choose from. */
-export function benchPolicy(origin: string, kinds: readonly Kind[] = []): WrittenPolicy {
+export function benchPolicy(origin: string, name: GatewayName = "gateway", kinds: readonly Kind[] = []): WrittenPolicy {
+  const policy = policyOf(SERVICES, origin);
+  const { key, limits, cache } = FEATURES[name];
   const asksWho = kinds.some((kind) => EXCHANGES[kind].credential !== undefined);
-  const instances = (service: string) =>
-    [1, 2, 3].map((number) => ({ id: `${service}-${number}`, url: origin, region: REGION }));
-  const services = ["orders", "users", "catalogue", "payments", "search"];
+  const more = { ...(key ? { auth: "required" as const } : {}), ...(limits ? { rateLimit: "ample" } : {}) };
   return {
-    expose: true,
-    regions: { [REGION]: { latitude: 52.37, longitude: 4.9 } },
-    services: Object.fromEntries(services.map((service) => [service, { instances: instances(service) }])),
-    ...(asksWho ? { security: IDENTITY } : {}),
+    ...policy,
+    ...(cache ? {} : { cache: false as const }),
+    ...(key || limits || asksWho ? { security: IDENTITY } : {}),
     routes: [
       ...(asksWho ? GUARDED : []),
-      ...services.map((service) => ({ match: { path: `/${service}/*` }, service })),
-      ...services.map((service) => ({ match: { host: `${service}.internal.example.com`, path: "/*" }, service })),
+      ...(policy.routes ?? []).map((route) => ({ ...route, ...more })),
+      ...SERVICES.map((service) => ({ match: { host: `${service}.internal.example.com`, path: "/*" }, service })),
       { match: { path: "/exports/*", methods: ["GET"] }, service: "catalogue" },
       { match: { path: "/*" }, service: "search" },
     ],
@@ -42,43 +56,71 @@ const GUARDED: NonNullable<WrittenPolicy["routes"]> = [
   { match: { path: "/signed/*" }, service: "orders", auth: "required" },
 ];
 
+/** These services, each of three instances and below a path of its own. */
+export function policyOf(services: readonly string[], origin: string): WrittenPolicy {
+  const instances = (service: string) =>
+    [1, 2, 3].map((number) => ({ id: `${service}-${number}`, url: origin, region: REGION }));
+  return {
+    expose: true,
+    regions: { [REGION]: { latitude: 52.37, longitude: 4.9 } },
+    services: Object.fromEntries(services.map((service) => [service, { instances: instances(service) }])),
+    routes: services.map((service) => ({ match: { path: `/${service}/*` }, service })),
+  };
+}
+
 /** As wrangler.toml declares it. */
 interface DeclaredObject {
   readonly name: string;
   readonly class_name: string;
 }
 
-/** Entry of a Worker that is only there to be compared with; undefined for the gateway itself. */
-const entryOf = (name: WorkerName | "empty"): string | undefined =>
-  name === "gateway" ? undefined : `${BENCH_FOLDER}/${name}.ts`;
+/** Entry of a Worker that is only there to be compared with. */
+const entryOf = (name: Exclude<WorkerName, GatewayName> | "empty"): string => `${BENCH_FOLDER}/${name}.ts`;
 
 export async function sourceOf(
   name: WorkerName | "empty",
   upstream: Upstream,
   kinds: readonly Kind[] = [],
 ): Promise<WorkerSource> {
-  const config = unstable_readConfig({ config: configPath });
-  const common = {
-    name,
-    script: await bundleWorker(entryOf(name)),
-    compatibilityDate: config.compatibility_date ?? "",
-    compatibilityFlags: config.compatibility_flags,
+  if (isGateway(name)) return gatewaySource(name, benchPolicy(upstream.origin, name, kinds), () => bundleWorker());
+  return {
+    ...(await common(name, bundleWorker(entryOf(name)))),
+    vars: { UPSTREAM: upstream.origin, AUTHORITY: upstream.authority },
   };
-  if (name !== "gateway") return { ...common, vars: { UPSTREAM: upstream.origin, AUTHORITY: upstream.authority } };
-  const policy = JSON.stringify(benchPolicy(upstream.origin, kinds));
+}
+
+/** The gateway under this policy, with its real bindings. `build` is told the classes of its objects. */
+export async function gatewaySource(
+  name: string,
+  written: WrittenPolicy,
+  build: (classes: readonly string[]) => Promise<string>,
+): Promise<WorkerSource> {
+  const policy = JSON.stringify(written);
   const parsed = parsePolicy(policy);
   if (!parsed.ok) throw new TypeError(`the benchmark's policy is invalid: ${JSON.stringify(parsed.error)}`);
+  const config = unstable_readConfig({ config: configPath });
+  const objects = (config.durable_objects.bindings as readonly DeclaredObject[]).map((declared) => ({
+    binding: declared.name,
+    className: declared.class_name,
+  }));
   return {
-    ...common,
+    ...(await common(name, build(objects.map(({ className }) => className)))),
     vars: { REGION_NAME: REGION, ALLOW_PRIVATE: "true", ADMIN_TOKEN: "bench", ...SECRETS },
-    objects: (config.durable_objects.bindings as readonly DeclaredObject[]).map((declared) => ({
-      binding: declared.name,
-      className: declared.class_name,
-    })),
+    objects,
     kv: {
       binding: "KV",
       script: await bundleWorker(`${BENCH_FOLDER}/kv.ts`),
       vars: { KEY: POLICY_KEY, VALUE: policy, KEY2: apiKeyName(KEY_RECORD.id), VALUE2: JSON.stringify(KEY_RECORD) },
     },
+  };
+}
+
+async function common(name: string, script: Promise<string>) {
+  const config = unstable_readConfig({ config: configPath });
+  return {
+    name,
+    script: await script,
+    compatibilityDate: config.compatibility_date ?? "",
+    compatibilityFlags: config.compatibility_flags,
   };
 }

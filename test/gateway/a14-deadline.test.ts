@@ -67,7 +67,7 @@ describe.each(["total", "headers", "retried"])("A14: the %s deadline", (kind) =>
   });
 });
 
-it("A14: the headers deadline holds alone and in company, also when the client of another request has left", async () => {
+it("A14: the headers deadline holds alone, in company, and when the request that watched over it has lost its client", async () => {
   const first = open(rig.g1, { target: "/later/never" });
   await upstream.received(1);
   const together = [get(rig.g1, "/later/never"), get(rig.g1, "/later/never")];

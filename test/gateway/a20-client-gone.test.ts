@@ -58,6 +58,14 @@ it("A20: before the response headers", async () => {
   await expectClosedWithinASecond(() => conversation.leave());
 });
 
+it("A20: while it watches over the deadlines of others", async () => {
+  // Nobody watches longer than a second.
+  await sleep(1_050);
+  const conversation = open(rig.g1, { target: "/hang" });
+  await upstream.received();
+  await expectClosedWithinASecond(() => conversation.leave());
+});
+
 it("A20: in the middle of a large body", async () => {
   const conversation = open(rig.g1, { target: "/large", keepBytes: 0 });
   await conversation.head;
