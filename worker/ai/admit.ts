@@ -8,7 +8,7 @@ import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import { costOf } from "../core/providers/prices.ts";
 import type { Caller } from "../core/security/counted.ts";
-import { rateLimitField, type Budget, type Limit } from "../core/security/limits.ts";
+import { aiRequestFields, aiTokenFields, rateLimitField, type Budget, type Limit } from "../core/security/limits.ts";
 import type { Reservation } from "../platform/budgets.ts";
 import type { Admission } from "../platform/identity.ts";
 import type { Taken } from "../platform/limiter.ts";
@@ -43,20 +43,43 @@ export async function admit(walk: AiWalk): Promise<Failure | undefined> {
 export const countModel = (walk: AiWalk, model: string): Promise<Failure | undefined> =>
   count(walk, rulesOf(walk.policy).model(model).limit);
 
-/** Counts the request against a limit of the policy; undefined when it passes. */
+/** Counts the request against a limit of the policy, and those under way; undefined when it passes. */
 async function count(walk: AiWalk, limit: Limit | undefined): Promise<Failure | undefined> {
   if (limit === undefined) return undefined;
-  return obey(walk, limit, await walk.gateway.isolate.limiter.take(limit, callerOf(walk), walk.ctx));
+  const { limiter, places } = walk.gateway.isolate;
+  const refusal = obey(walk, limit, await limiter.take(limit, callerOf(walk), walk.ctx));
+  if (refusal !== undefined || limit.concurrent === Infinity) return refusal;
+  const entered = await places.enter(limit, callerOf(walk), walk.ctx);
+  if (typeof entered !== "string") walk.held.push(entered);
+  else if (limit.shadow) return undefined;
+  else if (entered === "full") return failureOf("client_limit", FULL_RETRY_MS);
+  else if (limit.onFailure === "closed") return failureOf("unavailable", FULL_RETRY_MS);
+  return undefined;
+}
+
+const FULL_RETRY_MS = 1_000;
+
+/** The request is over, or its stream is: others may come in its place. */
+export function leave({ held }: AiWalk): void {
+  for (const place of held) place.leave();
 }
 
 function obey(walk: AiWalk, limit: Limit, { outcome, retryAfterMs, standing }: Taken): Failure | undefined {
   if (limit.shadow) return undefined;
   if (standing !== undefined) {
-    walk.told.push(["ratelimit-policy", limit.policyField], ["ratelimit", rateLimitField(standing)]);
+    // The door's limit and the model's are one list; what AI clients read is of the last one asked.
+    tell(walk, "ratelimit-policy", limit.policyField);
+    tell(walk, "ratelimit", rateLimitField(standing));
+    walk.told.push(...aiRequestFields(standing));
   }
   if (outcome === "passed") return undefined;
   if (outcome === "away") return limit.onFailure === "closed" ? failureOf("unavailable", retryAfterMs) : undefined;
   return failureOf("client_limit", retryAfterMs);
+}
+
+function tell({ told }: AiWalk, name: string, value: string): void {
+  const before = told.findLast(([each]) => each === name);
+  told.push([name, before === undefined ? value : `${before[1]}, ${value}`]);
 }
 
 const callerOf = ({ security, address, request, model }: AiWalk): Caller => ({
@@ -86,16 +109,23 @@ export async function reserve(walk: AiWalk, answerTokens: number = ANSWER_TOKENS
   const reserved = await walk.gateway.isolate.budgets.reserve(budgets, callerOf(walk), estimate, walk.ctx);
   if (reserved.ok) {
     walk.reservation = reserved.reservation;
+    const { parts } = reserved.reservation;
+    walk.told.push(...aiTokenFields(parts.map(({ budget, answer }) => ({ rule: budget.rule, left: answer?.left }))));
     return undefined;
   }
   return failureOf(reserved.why === "spent" ? "budget" : "unavailable", reserved.retryAfterMs);
 }
 
-function budgetsOf({ policy, model }: AiWalk, target: Target | undefined): readonly Budget[] {
+function budgetsOf({ policy, model, security }: AiWalk, target: Target | undefined): readonly Budget[] {
   const rules = rulesOf(policy);
+  const { limit, budgets } = rules.ai;
+  const credential = security.rateLimit === undefined ? undefined : rules.limits.get(security.rateLimit);
+  // As with requests: the credential's own limit in place of the door's.
+  const door =
+    credential === undefined ? budgets : [credential.budget, ...budgets.filter((each) => each !== limit?.budget)];
   const own = model === undefined ? [] : rules.model(model.name).budgets;
   const provider = target === undefined ? undefined : rules.provider(target.provider.name);
-  return [...rules.ai.budgets, ...own, ...(provider === undefined ? [] : [provider])];
+  return [...door, ...own, provider].filter((budget) => budget !== undefined);
 }
 
 /** Once, with what was used; nothing at all after a failure. */

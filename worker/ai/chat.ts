@@ -4,7 +4,7 @@ import { statusOf } from "../core/providers/failures.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { ChatRequest } from "../core/providers/chat.ts";
 import type { Told } from "../core/providers/surface.ts";
-import { charge, countModel, reserve } from "./admit.ts";
+import { charge, countModel, reserve, leave } from "./admit.ts";
 import { dress, json, refuse } from "./answer.ts";
 import { ask, type Asked } from "./ask.ts";
 import { modelNamed } from "./compiled.ts";
@@ -72,6 +72,7 @@ function streamed(walk: AiWalk, chat: ChatRequest, first: Answering, incoming: I
   const beganAt = performance.now();
   const { keeping } = walk;
   const recording = keeping?.writes === true ? new Recording() : undefined;
+  walk.streams = true;
   const { readable, done } = deliver(incoming, {
     chat,
     dialect: walk.surface.dialect,
@@ -90,6 +91,7 @@ function streamed(walk: AiWalk, chat: ChatRequest, first: Answering, incoming: I
         : undefined,
     over({ usage, isEstimated, failure, left }) {
       attempt?.end();
+      leave(walk);
       if (keeping !== undefined && recording !== undefined && failure === undefined && !left) {
         walk.ctx.waitUntil(recording.ended.then(() => keepStream(walk, keeping, recording)));
       }

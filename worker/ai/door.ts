@@ -15,7 +15,7 @@ import { responsesSurface } from "../core/providers/surfaces/responses.ts";
 import { ok, refuse as wrong, type Result } from "../core/result/result.ts";
 import { holdBody } from "../platform/bodies.ts";
 import type { Gateway } from "../platform/gateway.ts";
-import { admit } from "./admit.ts";
+import { admit, leave } from "./admit.ts";
 import { refuse } from "./answer.ts";
 import { answerChat } from "./chat.ts";
 import { aiOf } from "./compiled.ts";
@@ -86,6 +86,7 @@ export async function answerAi(
     console.error(`${walk.correlationId}:`, error);
     answer = refuse(walk, failureOf("internal"));
   }
+  if (!walk.streams) leave(walk);
   writeOrigins(walk, answer);
   capture(walk, answer.status);
   return answer;

@@ -11,6 +11,7 @@ import type { Surface } from "../core/providers/surface.ts";
 import type { Place } from "../core/routing/regions.ts";
 import { ANONYMOUS, type SecurityContext } from "../core/security/context.ts";
 import type { Reservation } from "../platform/budgets.ts";
+import type { HeldPlace } from "../platform/places-held.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import type { AiPolicy, Model, Target } from "./compiled.ts";
 
@@ -54,6 +55,9 @@ export class AiWalk {
   /** How its answer may be kept; undefined: not at all. */
   keeping: Keeping | undefined = undefined;
   reservation: Reservation | undefined = undefined;
+  /** Left when the answer is over: with its stream, where it streams. */
+  readonly held: HeldPlace[] = [];
+  streams = false;
 
   // Set by the surface.
   surface: Surface;

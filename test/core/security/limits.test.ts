@@ -2,7 +2,8 @@ import { parseList } from "structured-headers";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import {
-  aiFields,
+  aiRequestFields,
+  aiTokenFields,
   compileBudget,
   compileLimit,
   duration,
@@ -69,11 +70,19 @@ describe("what clients are told", () => {
   });
 
   it("speaks to clients of AI providers in their own fields", () => {
-    expect(aiFields("tokens", 1_000, 12.7, 61_000)).toEqual([
+    expect(aiRequestFields(standing)).toEqual([
+      ["x-ratelimit-limit-requests", "100"],
+      ["x-ratelimit-remaining-requests", "19"],
+      ["x-ratelimit-reset-requests", "1s"],
+    ]);
+    const day = { rule: { tokensPerDay: 1_000 }, left: { tokensPerDay: { left: 12.7, resetMs: 61_000 } } };
+    const month = { rule: { tokensPerMonth: 9 }, left: { tokensPerMonth: { left: 500, resetMs: 1 } } };
+    expect(aiTokenFields([month, { rule: { tokensPerMinute: 1 }, left: undefined }, day])).toEqual([
       ["x-ratelimit-limit-tokens", "1000"],
       ["x-ratelimit-remaining-tokens", "12"],
       ["x-ratelimit-reset-tokens", "1m1s"],
     ]);
+    expect(aiTokenFields([])).toEqual([]);
     expect([0, 1, 59_001, 3_600_000, 7_500_000].map(duration)).toEqual(["0s", "1s", "1m0s", "1h0m0s", "2h5m0s"]);
   });
 });

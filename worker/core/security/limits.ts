@@ -1,7 +1,7 @@
 // A limit of the policy as it is counted, and what clients are told of it: `RateLimit-Policy` and `RateLimit`
 // (draft-ietf-httpapi-ratelimit-headers, RFC 9651 Lists), an item a period, and the `x-ratelimit-*` fields of AI providers.
 import type * as v from "valibot";
-import type { LimitRule, PeriodName, PeriodRule, SpendRule } from "../protocol/limiter.ts";
+import type { LimitRule, PeriodName, PeriodRule, ReserveAnswer, SpendRule } from "../protocol/limiter.ts";
 import type { CountedBy } from "./counted.ts";
 import type { budgetOptions, rateLimitOptions } from "./options.ts";
 
@@ -144,16 +144,35 @@ export function duration(ms: number): string {
   return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`;
 }
 
-/** The fields that OpenAI's clients read, of the period that ends the soonest: `requests` or `tokens`. */
-export function aiFields(
-  unit: "requests" | "tokens",
-  limit: number,
-  left: number,
-  resetMs: number,
-): [name: string, value: string][] {
+type Fields = [name: string, value: string][];
+
+/** The fields that clients of AI providers read: of one thing that is limited, `requests` or `tokens`. */
+function aiFields(unit: "requests" | "tokens", limit: number, left: number, resetMs: number): Fields {
   return [
     [`x-ratelimit-limit-${unit}`, String(limit)],
     [`x-ratelimit-remaining-${unit}`, String(Math.max(0, Math.floor(left)))],
     [`x-ratelimit-reset-${unit}`, duration(resetMs)],
   ];
+}
+
+/** Of a limit's smallest period. */
+export function aiRequestFields({ limit, left, resetMs }: Standing): Fields {
+  const quota = limit.rule?.periods[0]?.quota;
+  return quota === undefined ? [] : aiFields("requests", quota, left[0] ?? 0, resetMs[0] ?? 0);
+}
+
+const TOKEN_PERIODS = ["tokensPerMinute", "tokensPerDay", "tokensPerMonth"] as const;
+
+/** Of the period of tokens that has the least left, of any of these budgets. */
+export function aiTokenFields(
+  budgets: readonly { readonly rule: SpendRule; readonly left: ReserveAnswer["left"] | undefined }[],
+): Fields {
+  const periods = budgets.flatMap(({ rule, left }) =>
+    TOKEN_PERIODS.flatMap((period) => {
+      const [limit, standing] = [rule[period], left?.[period]];
+      return limit === undefined || standing === undefined ? [] : [{ limit, ...standing }];
+    }),
+  );
+  const [first] = periods.toSorted((a, b) => a.left - b.left);
+  return first === undefined ? [] : aiFields("tokens", first.limit, first.left, first.resetMs);
 }
