@@ -72,7 +72,6 @@ function streamed(walk: AiWalk, chat: ChatRequest, first: Answering, incoming: I
   const beganAt = performance.now();
   const { keeping } = walk;
   const recording = keeping?.writes === true ? new Recording() : undefined;
-  walk.streams = true;
   const { readable, done } = deliver(incoming, {
     chat,
     dialect: walk.surface.dialect,

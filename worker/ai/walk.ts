@@ -57,7 +57,6 @@ export class AiWalk {
   reservation: Reservation | undefined = undefined;
   /** Left when the answer is over: with its stream, where it streams. */
   readonly held: HeldPlace[] = [];
-  streams = false;
 
   // Set by the surface.
   surface: Surface;
