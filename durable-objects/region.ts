@@ -199,6 +199,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       latencyMs,
       health,
       reports,
+      serviceCalls: this.#services.calls,
       epochs: this.#control.epochs,
       newsAgeMs: this.#control.known ? this.#control.ageMs : -1,
       nextReportMs,

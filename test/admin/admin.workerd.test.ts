@@ -6,11 +6,13 @@ import { Identity } from "../../worker/platform/identity.ts";
 import { CONTROL_NAME, POLICY_KEY, regionObjectName } from "../../worker/core/protocol/names.ts";
 import type { Reply } from "../../worker/core/protocol/reports.ts";
 import type { Env } from "../../worker/platform/env.ts";
+import { Fleet } from "../../worker/platform/fleet.ts";
 import { Isolate } from "../../worker/platform/isolate.ts";
 
 const TOKEN = "correct horse battery staple";
 const surroundings: Env = { ...env, ADMIN_TOKEN: TOKEN, ALLOW_PRIVATE: "false", REGION_NAME: "weur" };
 let isolate: Isolate;
+let fleet: Fleet;
 let deployed: Env;
 
 const document = (name = "web", more: object = {}) => ({
@@ -23,6 +25,14 @@ const document = (name = "web", more: object = {}) => ({
 function gateway(changes: Partial<Env> = {}): void {
   deployed = { ...surroundings, ...changes };
   isolate = new Isolate(deployed, { drain: () => ({}) });
+  fleet = new Fleet({
+    allowPrivate: true,
+    region: () => isolate.region.name,
+    proven: () => false,
+    hurry: () => {},
+    ask: async () => {},
+    metrics: () => isolate.metrics,
+  });
 }
 
 interface Ask extends RequestInit {
@@ -33,7 +43,7 @@ async function ask(target: string, { token = TOKEN, ...init }: Ask = {}): Promis
   const ctx = createExecutionContext();
   const headers = new Headers(init.headers);
   if (token !== null && !headers.has("authorization")) headers.set("authorization", `Bearer ${token}`);
-  const answer = await createAdmin(() => ({ isolate, identity: new Identity(isolate.env, isolate) })).fetch(
+  const answer = await createAdmin(() => ({ isolate, fleet, identity: new Identity(isolate.env, isolate) })).fetch(
     new Request(`http://gateway.test${target}`, { ...init, headers }),
     deployed,
     ctx,
@@ -466,7 +476,25 @@ describe("read-outs", () => {
       generation: 1,
       path: "/a/b",
       route: { service: "web", kind: "fallback" },
-      candidates: [{ id: "web-1", url: "https://one.example.com/base" }],
+      algorithm: "intelligent_adaptive",
+      candidates: [
+        {
+          id: "web-1",
+          url: "https://one.example.com/base",
+          refused: null,
+          score: expect.any(Number),
+          factors: { performance: 0.7, successRate: 0.8 },
+          breaker: {
+            stands: "closed",
+            region: { state: "closed" },
+            isolate: { state: "closed", consecutiveFailures: 0 },
+          },
+        },
+      ],
+      choice: { instance: "web-1", confidence: expect.any(Number), alternatives: [] },
+      refused: null,
+      probe: null,
+      suspect: null,
     });
     for (const body of [{}, { url: 1 }, { url: "/", method: "G E T" }, { url: "/", headers: { "a b": "c" } }]) {
       await expectProblem(await post("explain", body), 400);

@@ -55,13 +55,10 @@ async function stand(names: readonly string[]): Promise<Upstream[]> {
   return upstreams;
 }
 
-/** A first request begins it all; until then nobody has asked the registry. */
+/** A first request begins it all; until then nobody has asked the registry. It waits for the registry's first answer. */
 async function untilServed(): Promise<void> {
-  const endMs = Date.now() + 5_000;
-  while ((await get(rig.g1)).status !== 200) {
-    if (Date.now() > endMs) throw new Error("nobody was discovered");
-    await sleep(50);
-  }
+  const first = await Promise.all(Array.from({ length: 5 }, () => get(rig.g1)));
+  expect(first.map(({ status }) => status)).toEqual(Array(5).fill(200));
 }
 
 describe("Consul", () => {
@@ -169,4 +166,20 @@ it("DNS over HTTPS brings the addresses of a name", async () => {
   expect(asked[0]).toBe("/dns-query?name=web.test&type=A application/dns-json");
   resolver.closeAllConnections();
   resolver.close();
+}, 20_000);
+
+it("a registry that does not answer holds the first requests back for a bounded time, and later ones not at all", async () => {
+  await stand([]);
+  consul = await startConsul([]);
+  consul.fail(500);
+  rig = await startRig({ policy: policy({ kind: "consul", url: consul.origin, service: "web" }) });
+  const timed = async (): Promise<number> => {
+    const startedMs = performance.now();
+    expect((await get(rig.g1)).status).toBe(503);
+    return performance.now() - startedMs;
+  };
+  const first = await timed();
+  expect(first).toBeGreaterThan(1_000);
+  expect(first).toBeLessThan(4_000);
+  expect(await timed()).toBeLessThan(1_000);
 }, 20_000);

@@ -51,7 +51,11 @@ export class Standing {
         if (said === undefined) await new Promise((resolve) => setTimeout(resolve, patienceMs));
         else this.fleet.hear(said, Date.now());
       },
-      metrics: () => ({ attempt: (key, how) => void this.ended.push(`${key} ${how}`), panic: () => {} }),
+      metrics: () => ({
+        attempt: (key, how) => void this.ended.push(`${key} ${how}`),
+        panic: () => {},
+        tried: () => {},
+      }),
       chance: seededChance(7),
     });
     this.hear();

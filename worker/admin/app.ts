@@ -30,13 +30,14 @@ import { admit } from "./token.ts";
 const ADMIN_BASE = "/_sluice";
 
 /** `gateway` is asked for at each request: it is made at the first. */
-export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity">): Hono<AdminEnv> {
+export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" | "fleet">): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>({ getPath: (request) => new URL(request.url).pathname }).basePath(ADMIN_BASE);
   app.use(async (c, next) => {
     c.set("correlationId", correlationId(c.req.header("x-correlation-id"), Date.now(), Math.random));
-    const { isolate, identity } = gateway();
+    const { isolate, identity, fleet } = gateway();
     c.set("isolate", isolate);
     c.set("identity", identity);
+    c.set("fleet", fleet);
     await next();
     c.res.headers.set("x-correlation-id", c.get("correlationId"));
     for (const [name, value] of PROTECTION) if (!c.res.headers.has(name)) c.res.headers.set(name, value);

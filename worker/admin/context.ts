@@ -1,6 +1,7 @@
 // What a handler of the admin paths finds beside the request.
 import type { Context } from "hono";
 import type { Env } from "../platform/env.ts";
+import type { Fleet } from "../platform/fleet.ts";
 import type { Identity } from "../platform/identity.ts";
 import type { Isolate } from "../platform/isolate.ts";
 
@@ -9,6 +10,7 @@ export interface AdminEnv {
   Variables: {
     isolate: Isolate;
     identity: Identity;
+    fleet: Fleet;
     correlationId: string;
     /** Who asks, as the audit log names it; never a credential. */
     actor: string;

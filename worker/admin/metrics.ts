@@ -8,6 +8,7 @@ import { DURATION_BOUNDS_MS } from "../platform/metrics.ts";
 import { writeCache } from "./cache-metrics.ts";
 import type { Asked } from "./context.ts";
 import { CONTENT_TYPE, Exposition } from "./exposition.ts";
+import { writeInstances, writeTries } from "./instance-metrics.ts";
 import { refusal } from "./refuse.ts";
 import { regionNames } from "./state.ts";
 
@@ -30,6 +31,8 @@ export async function metrics(c: Asked): Promise<Response> {
   writeRegions(out, regions);
   writeTraffic(out, isolate);
   writeCache(out, isolate);
+  writeTries(out, isolate);
+  writeInstances(out, isolate, c.get("fleet"));
   writeState(out, isolate);
   writeIdentity(out, isolate, c.get("identity"));
   return new Response(out.toString(), { headers: { "content-type": CONTENT_TYPE } });

@@ -5,6 +5,7 @@
 import type { CompiledInstance, CompiledService } from "../core/policy/compiled.ts";
 import type { OperationCommand, RegionTotals, ServiceReading } from "../core/protocol/objects.ts";
 import { worstBreaker, worstHealth } from "../core/protocol/service.ts";
+import { RECORD_EVERY } from "../platform/decisions.ts";
 import type { Asked } from "./context.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { regionNames, tellRegions } from "./state.ts";
@@ -52,7 +53,15 @@ export async function getService(c: Asked): Promise<Response> {
       ...(reading?.discovery === undefined ? {} : { discovery: { ...reading.discovery, instances: undefined } }),
     })),
     instances: instancesOf(service, seen, counted),
+    decisions: decisionsOf(c, service),
   });
+}
+
+/** A sample of the choices of the isolate that answers; another one has made others. */
+function decisionsOf(c: Asked, service: CompiledService) {
+  const { policies, id } = c.get("isolate");
+  const items = c.get("fleet").service(policies.current!, service).decisions.items;
+  return { isolate: id, oneIn: RECORD_EVERY, items: items.toReversed() };
 }
 
 async function readingsOf(c: Asked, service: string): Promise<Seen> {

@@ -18,7 +18,7 @@ import { affinityCookie, affinityOf } from "../core/routing/affinity.ts";
 import { COMPLEXITY, SECURITY } from "../core/routing/demands.ts";
 import { likeClass, methodBit } from "../core/routing/strategy.ts";
 import { hash32 } from "../core/stats/hash.ts";
-import { holdBody, limitBody, TOO_LARGE } from "../platform/bodies.ts";
+import { NATIVE_BYTES, TOO_LARGE, holdBody, passUpload } from "../platform/bodies.ts";
 import type { Exchange } from "../platform/exchange.ts";
 import { sendFaulted } from "../platform/faults.ts";
 import type { InstanceState } from "../platform/instances.ts";
@@ -29,6 +29,10 @@ import type { Walk } from "./walk.ts";
 
 /** What counts as short: read first where the service is wary. */
 const SHORT_BYTES = 64 * 1024;
+/** The headers' deadline nobody asked for. */
+const DEFAULT_HEADERS_MS = 30_000;
+/** After the deadline by which an attempt must be over, until it counts as ended by the runtime. */
+const GRACE_MS = 1_000;
 /** Without a deadline a body that is read first may take this long. */
 const LONGEST_MS = 600_000;
 
@@ -126,10 +130,17 @@ export class Forwarding implements Exchange<Response> {
     abort: AbortController | undefined,
   ): Promise<Response | NoAnswer | Refusal> {
     const body = this.#body;
-    if (!(body instanceof ReadableStream) || !this.#counts) return this.#send(to, deadlineMs, body, abort?.signal);
+    if (!(body instanceof ReadableStream)) return this.#send(to, deadlineMs, body, abort?.signal);
     // Nobody could count it: without a length it is as good as too large.
-    if (this.#carries) return Promise.resolve({ code: "body_too_large" });
-    return this.#sendCounted(to, deadlineMs, body, abort ?? new AbortController());
+    if (this.#carries && this.#counts) return Promise.resolve({ code: "body_too_large" });
+    if (this.#carries || !(this.#counts || this.#mayTakeLong)) return this.#send(to, deadlineMs, body, abort?.signal);
+    return this.#sendWatched(to, deadlineMs, body, abort ?? new AbortController());
+  }
+
+  /** Not so a short one of declared length under nothing but the default deadline: it passes natively. */
+  get #mayTakeLong(): boolean {
+    const length = contentLength(this.#walk.fields.contentLength);
+    return length === undefined || length > NATIVE_BYTES || this.headersMs < DEFAULT_HEADERS_MS;
   }
 
   /** A declared length was looked at by `limit`; one that is not declared shows itself on the way. */
@@ -138,16 +149,43 @@ export class Forwarding implements Exchange<Response> {
     return this.#begun.length > 0 || (walk.route!.maxBodyBytes !== Infinity && walk.fields.contentLength === undefined);
   }
 
-  async #sendCounted(
+  /**
+   * The time an upload takes is its client's: the upstream's deadline begins when it has the whole body. Until then the body
+   * must move, and the deadline of the whole exchange holds.
+   */
+  async #sendWatched(
     to: InstanceState,
     deadlineMs: number,
     body: ReadableStream,
     abort: AbortController,
   ): Promise<Response | NoAnswer | Refusal> {
-    const { ctx, route } = this.#walk;
-    const { readable, done } = limitBody(body, this.#begun, route!.maxBodyBytes, abort);
-    ctx.waitUntil(done);
-    const answer = await this.#send(to, deadlineMs, readable, abort.signal);
+    const walk = this.#walk;
+    const { idleMs, totalMs } = walk.route!.timeouts;
+    const attempt = walk.driver?.attempt;
+    const lastAt = walk.arrivedAt + totalMs;
+    let dueAt = 0;
+    const due = (ms: number): void => {
+      dueAt = Math.min(Date.now() + ms, lastAt);
+      if (attempt !== undefined) attempt.expiresAt = dueAt + GRACE_MS;
+    };
+    due(idleMs);
+    const upload = passUpload(
+      body,
+      {
+        begun: this.#begun,
+        length: contentLength(walk.fields.contentLength),
+        maxBytes: walk.route!.maxBodyBytes,
+        moved: () => due(idleMs),
+        whole: () => {
+          this.streams = false;
+          due(deadlineMs);
+        },
+      },
+      abort,
+    );
+    walk.ctx.waitUntil(upload.done);
+    const answer = await Promise.race([this.#send(to, Infinity, upload.readable, abort.signal), until(() => dueAt)]);
+    if (answer === "timeout") abort.abort("it took too long");
     return typeof answer === "string" && abort.signal.reason === TOO_LARGE ? { code: "body_too_large" } : answer;
   }
 
@@ -178,6 +216,14 @@ export class Forwarding implements Exchange<Response> {
     walk.struck = true;
     if (!countsForBreaker(strikes)) (this.staged ??= new Set()).add(to);
   }
+}
+
+/** "timeout" at a moment that may move on meanwhile. */
+async function until(dueAt: () => number): Promise<"timeout"> {
+  for (let leftMs = dueAt() - Date.now(); leftMs > 0; leftMs = dueAt() - Date.now()) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, LONGEST_MS)));
+  }
+  return "timeout";
 }
 
 /** What keeps this client with an instance, as a hash; a client that has nothing yet is given a token to keep. */

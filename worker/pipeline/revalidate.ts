@@ -43,7 +43,7 @@ export function revalidate(walk: Walk, options: CacheOptions, key: string, entry
 
 async function refresh(walk: Walk, call: CacheCall): Promise<void> {
   try {
-    route(walk);
+    await route(walk);
     const result = receive(walk, await forward(walk));
     const settled = await call.settle(result instanceof Response ? clean(walk, result) : result);
     if (settled instanceof Response) await settled.body?.cancel();

@@ -150,7 +150,16 @@ export class Attempts<A extends Answer> {
   }
 
   #tell(event: AttemptEvent): Next {
-    return next(this.#state, event, this.#own.budget, this.#options, this.#now, this.#fleet.chance);
+    const what = next(this.#state, event, this.#own.budget, this.#options, this.#now, this.#fleet.chance);
+    if (event !== START && event !== WAITED) this.#count(what);
+    return what;
+  }
+
+  #count(what: Next): void {
+    const { name } = this.#own.compiled;
+    if (what.do === "wait" || what.do === "send") this.#fleet.tried(name, "retry");
+    else if (what.do === "hedge" || what.do === "fallback") this.#fleet.tried(name, what.do);
+    else if (what.do === "give" && what.because === "budget") this.#fleet.tried(name, "unpaid");
   }
 
   // --- who ---

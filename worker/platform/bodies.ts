@@ -119,24 +119,35 @@ export async function holdBody(body: ReadableStream<Uint8Array>, maxBytes: numbe
 /** Why sending was aborted, when the body was the reason. */
 export const TOO_LARGE = "the request's body is too large";
 
+export interface Upload {
+  /** Read of it already. */
+  readonly begun: readonly Uint8Array[];
+  /** As declared, or undefined. */
+  readonly length: number | undefined;
+  readonly maxBytes: number;
+  /** Called with each piece that the upstream has taken, and once when all of it is there. */
+  readonly moved: () => void;
+  readonly whole: () => void;
+}
+
 /**
- * A request body that may not grow past `maxBytes`; `begun` was read of it already. Passing it aborts `sending`: the
+ * A request body on its way, watched: it may not grow past `maxBytes`. Passing it aborts `sending`: the
  * runtime would end a body that merely fails with a proper last chunk (measured), and the upstream would take a part for
  * the whole. For the same reason `done` goes to `waitUntil`: an upstream may answer before it has read all.
  */
-export function limitBody(
+export function passUpload(
   body: ReadableStream<Uint8Array>,
-  begun: readonly Uint8Array[],
-  maxBytes: number,
+  { begun, length, maxBytes, moved, whole }: Upload,
   sending: AbortController,
 ): { readonly readable: ReadableStream<Uint8Array>; readonly done: Promise<void> } {
-  const { readable, writable } = new IdentityTransformStream();
-  const reader = body.getReader();
+  const { readable, writable } = length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
+  const reader = body.getReader({ mode: "byob" });
   const writer = writable.getWriter();
+  let buffer = new Uint8Array(CHUNK_BYTES);
   const pass = async (): Promise<void> => {
     let bytes = 0;
     for (let next = 0; ; next++) {
-      const piece = next < begun.length ? begun[next] : await nextOf(reader);
+      const piece = next < begun.length ? begun[next] : await nextOf(reader, buffer);
       if (piece === "end") break;
       bytes += piece?.byteLength ?? 0;
       if (piece === undefined || bytes > maxBytes) {
@@ -151,16 +162,23 @@ export function limitBody(
         await Promise.allSettled([reader.cancel()]);
         return;
       }
+      moved();
+      // A large piece at a time, and the same memory for all of them.
+      if (next >= begun.length) buffer = new Uint8Array(piece.buffer as ArrayBuffer);
     }
     await Promise.allSettled([writer.close()]);
+    whole();
   };
   return { readable, done: pass() };
 }
 
 /** Undefined when the client ended it early. */
-async function nextOf(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | "end" | undefined> {
+async function nextOf(
+  reader: ReadableStreamBYOBReader,
+  buffer: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array | "end" | undefined> {
   try {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read(buffer);
     return done ? "end" : value;
   } catch {
     return undefined;

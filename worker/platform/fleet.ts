@@ -11,7 +11,7 @@ import type { Chance } from "../core/stats/chance.ts";
 import type { Around } from "./around.ts";
 import { addDeltas, builtOn, InstanceState, sameInstance, type Attempt } from "./instances.ts";
 import type { ReportSource } from "./isolate.ts";
-import type { AttemptOutcome, Metrics } from "./metrics.ts";
+import type { AttemptOutcome, FurtherTry, Metrics } from "./metrics.ts";
 import type { Background } from "./news.ts";
 import { ServicePlaces } from "./places.ts";
 import { ServiceState } from "./services.ts";
@@ -27,13 +27,18 @@ export interface FleetOptions {
   readonly hurry: () => void;
   /** Reports at once and waits for the reply, at most so long. */
   readonly ask: (background: Background, patienceMs: number) => Promise<void>;
-  readonly metrics: () => Pick<Metrics, "attempt" | "panic">;
+  readonly metrics: () => Pick<Metrics, "attempt" | "panic" | "tried">;
   readonly chance?: Chance;
   readonly now?: () => number;
 }
 
 /** Attempts under way that are looked through at once rather than at the next report. */
 const MANY_ATTEMPTS = 8_192;
+/** A request waits so long for a registry's first answer; the region is asked for it this often. */
+const REGISTRY_PATIENCE_MS = 1_500;
+const REGISTRY_ASK_MS = 500;
+const REGISTRY_PAUSE_MS = 100;
+const REGISTRY_REST_MS = 10_000;
 /** A closed verdict is believed at least this long without a reply: less than the shortest open, more than an interval. */
 const BELIEVED_MS = 1_500;
 
@@ -52,6 +57,8 @@ export class Fleet implements ReportSource, Around {
   #options: FleetOptions;
   #now: () => number;
   #heard = 0;
+  /** By service, until when nobody waits for its registry, epoch ms. */
+  #vainUntil = new Map<string, number>();
   /** The last reply, for services that a policy brings after it; its leases are used up. */
   #last: Reply | undefined;
 
@@ -87,6 +94,10 @@ export class Fleet implements ReportSource, Around {
     this.#options.metrics().attempt(key, how, ms);
   }
 
+  tried(service: string, kind: FurtherTry): void {
+    this.#options.metrics().tried(service, kind);
+  }
+
   panicked(service: string): void {
     this.#options.metrics().panic(service);
   }
@@ -118,6 +129,29 @@ export class Fleet implements ReportSource, Around {
     const heard = this.#heard;
     if (this.#options.proven()) await this.#options.ask(background, patienceMs);
     if (this.#heard === heard) news.away = true;
+  }
+
+  /**
+   * The state of a service whose registry has not answered yet, once it has, or after a bounded wait: the first requests
+   * would find nobody for no reason of their own. After a wait in vain nobody waits for a while.
+   */
+  async whenDiscovered(
+    policy: CompiledPolicy,
+    compiled: CompiledService,
+    background: Background,
+    deadlineAt: number,
+  ): Promise<ServiceState> {
+    const beganAt = this.#now();
+    const inVain = beganAt < (this.#vainUntil.get(compiled.name) ?? 0);
+    const endsAt = inVain ? beganAt : Math.min(beganAt + REGISTRY_PATIENCE_MS, deadlineAt);
+    let state = this.service(policy, compiled);
+    for (let leftMs = endsAt - beganAt; state.awaitsRegistry && leftMs > 0; leftMs = endsAt - this.#now()) {
+      await this.#options.ask(background, Math.min(leftMs, REGISTRY_ASK_MS));
+      state = this.service(policy, compiled);
+      if (state.awaitsRegistry) await new Promise((resolve) => setTimeout(resolve, REGISTRY_PAUSE_MS));
+    }
+    if (state.awaitsRegistry && endsAt > beganAt) this.#vainUntil.set(compiled.name, this.#now() + REGISTRY_REST_MS);
+    return state;
   }
 
   // --- policies and registries ---
@@ -168,7 +202,11 @@ export class Fleet implements ReportSource, Around {
     });
     const regions = this.#policy!.policy.regions;
     const places = ServicePlaces.of(instances, regions, this.#options.region(), former?.places);
-    return new ServiceState(compiled, instances, places, this, former);
+    const state = new ServiceState(compiled, instances, places, this, former);
+    const { discovery } = options;
+    const discovers = discovery !== false && discovery.kind !== "static";
+    state.awaitsRegistry = discovers && instances.length === 0 && !this.#found.has(compiled.name);
+    return state;
   }
 
   /** Those the policy lists and those found beside them. Until a registry has answered, those there were before stay. */

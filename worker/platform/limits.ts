@@ -40,6 +40,11 @@ export class Limits {
     this.whole = concurrency !== false && concurrency.per === "service" ? limiter(concurrency) : undefined;
   }
 
+  /** How many wait for a place. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   /** These, when a new policy leaves them as they are: places in use stay in use, and who waits goes on waiting. */
   static from(concurrency: ServicePolicy["concurrency"], former: Limits | undefined): Limits {
     const stays = former !== undefined && former.#written === JSON.stringify(concurrency);

@@ -72,6 +72,9 @@ export interface AttemptSeries extends Record<AttemptOutcome, number> {
   sumMs: number;
 }
 
+/** Further tries, by what made them; `unpaid`: wanted, and the retry budget was spent. */
+export type FurtherTry = "retry" | "hedge" | "fallback" | "unpaid";
+
 const durations = (): Durations => ({
   counts: new Array<number>(DURATION_BOUNDS_MS.length + 1).fill(0),
   sumMs: 0,
@@ -91,6 +94,8 @@ export class Metrics {
   readonly attempts = new Map<string, AttemptSeries>();
   /** By the problem's code. */
   readonly refusals = new Map<string, number>();
+  /** Further tries by service. */
+  readonly tries = new Map<string, Record<FurtherTry, number>>();
   /** Choices made while fewer than half of a service's instances stood, by service. */
   readonly panics = new Map<string, number>();
   /** Requests that experiments target, by experiment and group. */
@@ -190,6 +195,15 @@ export class Metrics {
     const known = this.refusals.get(code);
     const name = known !== undefined || this.refusals.size < MOST_CODES ? code : OTHER;
     this.refusals.set(name, (this.refusals.get(name) ?? 0) + 1);
+  }
+
+  /** A try beyond a request's first, or one that could not be paid for. */
+  tried(service: string, kind: FurtherTry): void {
+    const known = this.tries.get(service);
+    const name = known !== undefined || this.tries.size < MOST_ROUTES ? service : OTHER;
+    const counts = known ?? this.tries.get(name) ?? { retry: 0, hedge: 0, fallback: 0, unpaid: 0 };
+    counts[kind]++;
+    this.tries.set(name, counts);
   }
 
   /** A choice among the few that stand. */

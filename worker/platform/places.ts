@@ -82,6 +82,11 @@ export class ServicePlaces {
     return index < 0 ? 0 : this.#regions[index]!.leastMs;
   }
 
+  /** Of the regions with these indexes. */
+  names(indexes: readonly number[]): string[] {
+    return indexes.map((index) => this.#regions[index]!.name);
+  }
+
   /** Once a second: what the instances' own states say of their regions, and what this isolate's region knows of them all. */
   refresh(instances: readonly InstanceState[], options: RegionOptions, told: Reply["regions"]): void {
     this.#regions.forEach((region, index) => {

@@ -89,6 +89,13 @@ export class ServiceLinks {
     }
   }
 
+  /** Calls made to all of them. */
+  get calls(): number {
+    let sum = 0;
+    for (const { offPath } of this.#links.values()) sum += offPath.calls;
+    return sum;
+  }
+
   /** Services that should hear from the region although nothing was reported of them. */
   *waiting(now: number): Generator<string> {
     const { newestOperation } = this.#control;

@@ -21,6 +21,7 @@ import { parseLoadReport } from "../core/routing/load-report.ts";
 import { strategies } from "../core/routing/strategies.ts";
 import { choiceInput, eligible, type Candidate, type ChoiceInput, type Strategy } from "../core/routing/strategy.ts";
 import type { Around } from "./around.ts";
+import { Decisions, RECORD_EVERY } from "./decisions.ts";
 import { Attempt, type AttemptKeeper, type InstanceState } from "./instances.ts";
 import { Limits } from "./limits.ts";
 import type { AttemptOutcome } from "./metrics.ts";
@@ -65,6 +66,8 @@ export class ServiceState implements AttemptKeeper {
   readonly limits: Limits;
   /** Region by region, where the instances stand in several. */
   readonly places: ServicePlaces | undefined;
+  /** It has nobody yet, and a registry that has not answered yet might name some. */
+  awaitsRegistry = false;
   /** Services that stand in, in the policy's order; known once all services are. */
   fallbacks: readonly ServiceState[] = [];
   /** Until when an upload was lost of late and nobody knows by whose fault, epoch ms. */
@@ -73,6 +76,9 @@ export class ServiceState implements AttemptKeeper {
   refused = 0;
   /** Some instance's metadata say what it can take. */
   readonly demanding: boolean;
+  /** A sample of its choices. */
+  readonly decisions: Decisions;
+  #untilRecord = 1;
   /** As what the last `take` let its request through, what to hand back with the result, and who was of that opinion. */
   #admission: Admission = "yes";
   #ticket = 0;
@@ -123,6 +129,7 @@ export class ServiceState implements AttemptKeeper {
     this.demanding = this.candidates.some((one) => one.demands !== undefined);
     this.#around = around;
     this.#experience = former === undefined ? serviceExperience() : former.#experience;
+    this.decisions = former?.decisions ?? new Decisions();
     this.limits = Limits.from(concurrency, former?.limits);
   }
 
@@ -157,6 +164,8 @@ export class ServiceState implements AttemptKeeper {
     const { input, candidates } = this;
     input.now = now;
     input.exclude = tried;
+    const recorded = --this.#untilRecord <= 0;
+    const beganMs = recorded ? performance.now() : 0;
     for (;;) {
       const chosen = chooseInstance(this.strategy, candidates, input);
       if (input.state.last.panic) this.#around.panicked(this.compiled.name);
@@ -164,6 +173,7 @@ export class ServiceState implements AttemptKeeper {
       if (chosen < 0) break;
       if (this.#lets(chosen, asked, held, now)) {
         ({ agreed: this.#agreed, opposed: this.#opposed } = input.state.last);
+        if (recorded) this.#record(chosen, performance.now() - beganMs);
         return chosen;
       }
       input.exclude = [...input.exclude, chosen];
@@ -171,6 +181,11 @@ export class ServiceState implements AttemptKeeper {
     const index = this.#calm ? this.#why() : this.#takeProbe(tried, asked, held, now);
     if (index === NOBODY_STANDS && tried.length === 0) this.refused++;
     return index;
+  }
+
+  #record(chosen: number, tookMs: number): void {
+    this.#untilRecord = RECORD_EVERY;
+    this.decisions.record(this, chosen, tookMs);
   }
 
   /** Nobody takes it in the ordinary way: it is worth a probe, or a wait for the lease of one. */

@@ -200,6 +200,8 @@ export interface RegionReading {
   /** Share of upstream answers that succeeded, 0 to 1, EWMA (.1). */
   health: number;
   reports: { taken: number; repeated: number };
+  /** Calls to the objects of its services since the region's own was last started. */
+  serviceCalls: number;
   epochs: Epochs;
   /** Age of the epochs, ms; -1 when `ControlObject` never answered. */
   newsAgeMs: number;
