@@ -73,10 +73,9 @@ it("keeps a sample of what was decided", async () => {
 
 it("shows whom a breaker keeps out, and counts what it cost", async () => {
   upstreams[1]!.play((exchange) => exchange.reset());
-  const opened = untilBreaker(rig, "open", 15_000, "web-2");
-  let isOpen = false;
-  void opened.then(() => (isOpen = true));
-  while (!isOpen) expect((await get(rig.g1)).status).toBe(200);
+  const seen = { open: false };
+  const opened = untilBreaker(rig, "open", 15_000, "web-2").then(() => (seen.open = true));
+  while (!seen.open) expect((await get(rig.g1)).status).toBe(200);
   await opened;
   const told = await explained();
   const second = told.candidates.find(({ id }) => id === "web-2")!;
