@@ -291,6 +291,7 @@ function anyEvent(chance: Chance): SharedEvent {
   if (n < 0.65) return { kind: "back", isolate };
   if (n < 0.9) return probe(isolate, chance() < 0.7, chance() < 0.1 ? chance() * 200_000 : 0);
   if (n < 0.901) return { kind: "command", command: pick(chance, ["open", "close", "reset", "drain"]) };
+  if (n < 0.95) return { kind: "refused", count: Math.floor(chance() * 600) };
   return { kind: "tick" };
 }
 
@@ -400,10 +401,10 @@ describe("requests refused while it is open", () => {
     expect(after(drained, [refused(100_000)], NOW + 60_000)).toMatchObject({ state: "open", until: 0 });
   });
 
-  test("counts anew each time it opens, and outlives neither a restart nor an older version's state", () => {
+  test("counts anew each time it opens, and is kept over a restart, and begins with an older version's state", () => {
     expect(after(halfOpen(), [want("a"), probe("a", false)], NOW + 2000).refused).toBe(0);
-    expect(restore({ ...long(), refused: 900 }, OPTIONS, NOW)).toMatchObject({ refused: 0, soonest: NOW + 1600 });
-    const { soonest: _, ...older } = long();
-    expect(restore(older, OPTIONS, NOW)).toMatchObject({ state: "open", soonest: NOW + 8000 });
+    expect(restore({ ...long(), refused: 900 }, OPTIONS, NOW)).toMatchObject({ refused: 900, soonest: NOW + 1600 });
+    const { soonest: _, refused: __, ...older } = long();
+    expect(restore(older, OPTIONS, NOW)).toMatchObject({ state: "open", soonest: NOW + 8000, refused: 0 });
   });
 });

@@ -15,7 +15,7 @@ export function restore(stored: unknown, options: SharedOptions, now: number): S
     until: clampedUntil(stored, manual, options, now),
     // Stored by an older version without it, it is not brought forward.
     soonest: stored.soonest ?? stored.until,
-    refused: 0,
+    refused: stored.refused ?? 0,
     generation: stored.generation,
     opens: stored.opens,
     successes: Math.min(stored.successes, options.successesToClose - 1),
@@ -39,25 +39,16 @@ function clampedUntil(stored: Stored, manual: boolean, options: SharedOptions, n
 const STATES: readonly unknown[] = ["closed", "open", "half_open", "ramp"] satisfies Verdict["state"][];
 const REASONS: readonly unknown[] = ["", "consecutive", "rate", "slow", "manual"] satisfies OpenReason[];
 
-type Stored = Omit<SharedBreaker, "soonest"> & { readonly soonest?: number };
+type Stored = Omit<SharedBreaker, "soonest" | "refused"> & Partial<Pick<SharedBreaker, "soonest" | "refused">>;
 
 function looksStored(stored: unknown): stored is Stored {
   if (typeof stored !== "object" || stored === null) return false;
-  const {
-    state,
-    reason,
-    until,
-    generation,
-    opens,
-    successes,
-    leases,
-    drained,
-    soonest = 0,
-  } = stored as Record<string, unknown>;
+  const { state, reason, leases, drained } = stored as Record<string, unknown>;
+  const { until, generation, opens, successes, soonest = 0, refused = 0 } = stored as Record<string, unknown>;
   return (
     STATES.includes(state) &&
     REASONS.includes(reason) &&
-    [until, generation, opens, successes, soonest].every((value) => typeof value === "number" && value >= 0) &&
+    [until, generation, opens, successes, soonest, refused].every((value) => typeof value === "number" && value >= 0) &&
     typeof drained === "boolean" &&
     Array.isArray(leases) &&
     leases.every((lease: unknown) => {

@@ -174,7 +174,8 @@ function refused(state: SharedBreaker, count: number, options: SharedOptions, no
   if (state.state !== "open" || state.until === 0) return state;
   const sum = state.refused + count;
   const until = sum < options.refusalsPerProbe ? state.until : Math.min(state.until, Math.max(now, state.soonest));
-  return settle({ ...state, refused: sum, until }, now);
+  const generation = until === state.until ? state.generation : state.generation + 1;
+  return settle({ ...state, refused: sum, until, generation }, now);
 }
 
 /**

@@ -10,24 +10,7 @@ import type { Candidate, ChoiceInput, Strategy } from "./strategy.ts";
  */
 export const roundRobin: Strategy = {
   name: "round_robin",
-  choose(candidates, input) {
-    let total = 0;
-    let best = -1;
-    let furthest = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < candidates.length; i++) {
-      const c = candidates[i]!;
-      if (!eligible(c, i, input)) continue;
-      const weight = c.weight * c.ramp;
-      advance(c, weight, input);
-      total += weight;
-      if (c.turn > furthest) {
-        furthest = c.turn;
-        best = i;
-      }
-    }
-    if (best >= 0) candidates[best]!.turn -= total;
-    return best;
-  },
+  choose: (candidates, input) => takeTurns(candidates, input, Number.POSITIVE_INFINITY),
 };
 
 export const weightedRandom: Strategy = {
@@ -66,25 +49,30 @@ export const leastConnections: Strategy = {
       const load = c.inFlight / (c.weight * c.ramp);
       if (load < least) least = load;
     }
-    let total = 0;
-    let best = -1;
-    let furthest = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < candidates.length; i++) {
-      const c = candidates[i]!;
-      if (!eligible(c, i, input)) continue;
-      const weight = c.weight * c.ramp;
-      if (c.inFlight / weight > least) continue;
-      advance(c, weight, input);
-      total += weight;
-      if (c.turn > furthest) {
-        furthest = c.turn;
-        best = i;
-      }
-    }
-    if (best >= 0) candidates[best]!.turn -= total;
-    return best;
+    return takeTurns(candidates, input, least);
   },
 };
+
+/** Smooth weighted turns among those that carry no more than `most` requests for their weight. */
+function takeTurns(candidates: readonly Candidate[], input: ChoiceInput, most: number): number {
+  let total = 0;
+  let best = -1;
+  let furthest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < candidates.length; i++) {
+    const c = candidates[i]!;
+    if (!eligible(c, i, input)) continue;
+    const weight = c.weight * c.ramp;
+    if (c.inFlight / weight > most) continue;
+    advance(c, weight, input);
+    total += weight;
+    if (c.turn > furthest) {
+      furthest = c.turn;
+      best = i;
+    }
+  }
+  if (best >= 0) candidates[best]!.turn -= total;
+  return best;
+}
 
 function advance(c: Candidate, weight: number, input: ChoiceInput): void {
   if (c.turn !== c.turn) c.turn = input.chance() * weight; // NaN: its first turn
