@@ -1,7 +1,8 @@
 // Decisions on record, and choices explained: what they say, and that asking moves nothing.
 import { describe, expect, it } from "vitest";
 import { likeClass, methodBit } from "../../worker/core/routing/strategy.ts";
-import { RECORD_EVERY, explainChoice, type Described } from "../../worker/platform/decisions.ts";
+import { RECORD_EVERY } from "../../worker/platform/decisions.ts";
+import { explainChoice, type Described } from "../../worker/platform/explain-choice.ts";
 import { Standing } from "./standing.ts";
 
 const GET: Described = {

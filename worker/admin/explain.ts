@@ -8,7 +8,7 @@ import { affinityOf } from "../core/routing/affinity.ts";
 import { COMPLEXITY, SECURITY } from "../core/routing/demands.ts";
 import type { Place } from "../core/routing/regions.ts";
 import { likeClass, methodBit } from "../core/routing/strategy.ts";
-import { explainChoice, type Described } from "../platform/decisions.ts";
+import { explainChoice, type Described } from "../platform/explain-choice.ts";
 import type { Asked } from "./context.ts";
 import { readShape } from "./body.ts";
 import { refusal } from "./refuse.ts";
