@@ -356,6 +356,26 @@ it("lets experiments strike a provider, and another one answer", async () => {
   await expect.poll(async () => (await ask("both")).header("x-sluice-fault"), { timeout: 6_000 }).toBeUndefined();
 });
 
+it("asks nobody else for a client that has left, and holds it against nobody", async () => {
+  play(async (exchange) => {
+    await exchange.wait(20_000);
+  }, said("two"));
+  for (let left = 1; left <= 6; left++) {
+    const leaving = open(rig.g1, {
+      method: "POST",
+      target: "/v1/chat/completions",
+      body: JSON.stringify({ model: "both", messages: [{ role: "user", content: "Hi" }] }),
+    });
+    await one.received(left);
+    leaving.leave();
+    leaving.head.catch(() => undefined);
+    await one.closed(left);
+  }
+  play(said("one"), said("two"));
+  expect(contentOf(await ask("both"))).toBe("one");
+  expect(two.count).toBe(0);
+});
+
 it("opens no breaker for what clients do wrong", async () => {
   play(inTurn(wrong(400, "bad_value")), said("two"));
   for (let sent = 0; sent < 8; sent++) await ask("alone");

@@ -55,6 +55,8 @@ const ORDINARY_STREAM = { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 600_000
  * is ill, and three tries are the limit anyway.
  */
 const FLOOR = 1_000;
+/** After the deadline, until a call counts as ended by the runtime. */
+const GRACE_MS = 1_000;
 
 /** Asks `targets` in this order, for `chat`; `changed`: it is no longer what the client sent. */
 export async function ask(
@@ -73,6 +75,8 @@ export async function ask(
   const asking = new Asking(walk, chat, targets, changed, max);
   const options = { ...policy, max, retryFloor: Math.max(policy.retryFloor, FLOOR) };
   const attempts = new Attempts<Given>(fleet, first, asking, others, options);
+  // A client that leaves says nothing of the provider: nobody may open a breaker by breaking off.
+  walk.request.signal.addEventListener("abort", () => attempts.attempt?.leave(), { once: true });
   const given = await attempts.answer();
   walk.upstreamMs += attempts.upstreamMs;
   walk.abandoned ||= attempts.abandoned;
@@ -81,7 +85,11 @@ export async function ask(
     attempt?.end();
     return nothing(asking.failure ?? ofRefusal(given));
   }
-  if (given.failure === undefined) return { given, attempt, failure: undefined };
+  if (given.failure === undefined) {
+    // Its body may take as long as the whole call.
+    if (attempt !== undefined) attempt.expiresAt = asking.deadlineAt + GRACE_MS;
+    return { given, attempt, failure: undefined };
+  }
   attempt?.end();
   return nothing(asking.failure ?? given.failure);
 }
@@ -170,7 +178,7 @@ class Asking implements Exchange<Given> {
   }
 
   remedy({ failure }: Given): "give" | "elsewhere" | "again" {
-    if (failure === undefined || this.#sent >= this.#most) return "give";
+    if (failure === undefined || this.#sent >= this.#most || this.client.aborted) return "give";
     const remedy = remedyOf(failure.kind);
     return remedy === "larger" ? "elsewhere" : remedy;
   }
@@ -189,6 +197,7 @@ class Asking implements Exchange<Given> {
       (this.staged ??= new Set()).add(to);
     }
     const given = await this.#send(target, deadlineMs, abort ?? new AbortController(), struck);
+    if (this.client.aborted) return given;
     recordAttempt(this.#walk, target, given.failure);
     if (given.failure !== undefined) {
       this.#failures.push(given.failure);
