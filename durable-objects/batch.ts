@@ -28,7 +28,8 @@ export class BatchObject extends DurableObject<Env> implements BatchRpc {
     return this.#router.fetch(request);
   }
 
-  async join(ask: BatchAsk, run: BatchRun): Promise<BatchResult> {
+  async join(ask: BatchAsk, run: BatchRun, heard: () => void): Promise<BatchResult> {
+    heard();
     this.#calls++;
     let open = this.#open.get(ask.key);
     if (open !== undefined && !fits(open.meeting, ask)) {

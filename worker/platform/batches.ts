@@ -5,8 +5,8 @@ import { batchObjectName } from "../core/protocol/names.ts";
 import type { Env } from "./env.ts";
 import { OffPath } from "./offpath.ts";
 
-/** Beside the wait for a batch: how long its call may take. */
-const CALL_MS = 60_000;
+/** Until the object has said that it is there. */
+const HEARD_MS = 250;
 const MOST_KEYS = 1_000;
 
 interface Traffic {
@@ -34,15 +34,36 @@ export class Batches {
     traffic.lastAt = this.#now();
     try {
       if (!meets || ask.items.length >= ask.maxItems) return await run(ask.items);
-      const object = this.#env.BATCH.getByName(batchObjectName(ask.key));
-      const met = await this.#offPath.call(
-        () => object.join(ask, run) as Promise<BatchResult>,
-        ask.maxWaitMs + CALL_MS,
-      );
-      return met.ok ? met.value : await run(ask.items);
+      return await this.#meet(ask, run);
     } finally {
       traffic.underWay--;
     }
+  }
+
+  async #meet(ask: BatchAsk, run: BatchRun): Promise<BatchResult> {
+    let left = false;
+    const forAll: BatchRun = (items) => {
+      // The object was slow to be heard of: this caller has asked for itself meanwhile.
+      if (left) throw new Error("this caller has left");
+      return run(items);
+    };
+    let joined: Promise<BatchResult> | undefined;
+    const heard = await this.#offPath.call(() => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      joined = this.#env.BATCH.getByName(batchObjectName(ask.key)).join(ask, forAll, resolve) as Promise<BatchResult>;
+      return Promise.race([promise, joined]);
+    }, HEARD_MS);
+    if (heard.ok && joined !== undefined) {
+      try {
+        return await joined;
+      } catch {
+        // It died with the batch: everybody asks for himself.
+        return run(ask.items);
+      }
+    }
+    left = true;
+    void joined?.catch(() => undefined);
+    return run(ask.items);
   }
 
   #trafficOf(key: string): Traffic {

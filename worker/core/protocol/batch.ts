@@ -22,6 +22,6 @@ export type BatchResult =
 export type BatchRun = (items: readonly unknown[]) => Promise<BatchResult>;
 
 export interface BatchRpc {
-  /** The caller's own results, its share of the usage, or its own error. */
-  join(ask: BatchAsk, run: BatchRun): Promise<BatchResult>;
+  /** The caller's own results, its share of the usage, or its own error. `heard` is called at once: the object is there. */
+  join(ask: BatchAsk, run: BatchRun, heard: () => void): Promise<BatchResult>;
 }
