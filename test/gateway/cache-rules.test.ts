@@ -1,7 +1,7 @@
 // The cache's rules over HTTP (SEEDS P12-P16): each strategy, what is keyed, what is kept for how long, and what no rule may do. The
 // upstream counts, and answers each request with its number, so that a repeated number is a hit.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { send, type Sent } from "../support/client.ts";
+import { open, send, type Sent } from "../support/client.ts";
 import { inFrontOf } from "../support/policies.ts";
 import { startRig } from "../support/rig.ts";
 import type { Rig } from "../support/rig.ts";
@@ -149,6 +149,20 @@ describe("a POST that a rule takes", () => {
       const chunked = await send(rig.g1, { method: "POST", target: "/api/v1/query", body: chunks() });
       expect((chunked.json() as { body: string }).body.length).toBe(bytes);
     }
+  });
+
+  test("that its client breaks off, past the bound, never looks whole to the upstream", async () => {
+    const before = upstream.requests.length;
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(20_000, "z");
+      await new Promise(() => undefined);
+    }
+    const talk = open(rig.g1, { method: "POST", target: "/api/v1/query", body: endless() });
+    talk.head.catch(() => undefined);
+    const request = await upstream.received(before + 1);
+    talk.socket.destroy();
+    await upstream.until(() => request.connection.closedMs !== undefined, "the end of the connection");
+    expect(request.wholeMs).toBeUndefined();
   });
 
   test("over the rule's bound is not cached, and another method never", async () => {

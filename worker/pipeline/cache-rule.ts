@@ -21,25 +21,29 @@ export function cacheRule(walk: Walk): Verdict | Promise<Verdict> {
   if (cache === false) return undefined;
   const { keeper } = walk.gateway;
   const rules = keeper.rules(walk.policy);
-  const { method, body } = walk.request;
-  const isPost = method === "POST";
   walk.influence = keeper.rulebook.withoutRule;
-  if (rules.all.length === 0 || (isPost ? !rules.takesPost : method !== "GET" && method !== "HEAD")) return undefined;
-  // -1: it does not say.
-  const payloadBytes = body === null ? 0 : (contentLength(walk.fields.contentLength) ?? -1);
-  const rule = ruleFor(walk, rules, payloadBytes);
-  if (rule === undefined) return undefined;
-  if (isPost) return payloadBytes > mostHashed(rule) ? undefined : hashed(walk, rules, rule, cache);
-  influence(walk, rule, cache, "", 0);
+  if (rules.all.length === 0) return undefined;
+  const { method } = walk;
+  if (method === "POST") return rules.takesPost ? post(walk, rules, cache) : undefined;
+  if (method !== "GET" && method !== "HEAD") return undefined;
+  const rule = ruleFor(walk, rules, 0);
+  if (rule !== undefined) influence(walk, rule, cache, "", 0);
   return undefined;
 }
 
-const ruleFor = ({ request, host, canonicalPath }: Walk, rules: CompiledRules, payloadBytes: number) =>
-  rules.find({ method: request.method, host, path: canonicalPath, payloadBytes });
+function post(walk: Walk, rules: CompiledRules, cache: CacheOptions): Verdict | Promise<Verdict> {
+  // -1: it does not say.
+  const payloadBytes = walk.request.body === null ? 0 : (contentLength(walk.fields.contentLength) ?? -1);
+  const rule = ruleFor(walk, rules, payloadBytes);
+  return rule === undefined || payloadBytes > mostHashed(rule) ? undefined : hashed(walk, rules, rule, cache);
+}
+
+const ruleFor = ({ method, host, canonicalPath }: Walk, rules: CompiledRules, payloadBytes: number) =>
+  rules.find({ method, host, path: canonicalPath, payloadBytes });
 
 const mostHashed = ({ options }: CompiledRule): number => options.conditions.maxPayloadBytes ?? HASHED_BYTES;
 
-/** Reads the body for its hash. Then the request carries what was read, and what is left of a longer one behind it. */
+/** Reads the body for its hash, and then the request carries it; of one that is longer, what was read goes before the rest. */
 async function hashed(walk: Walk, rules: CompiledRules, rule: CompiledRule, cache: CacheOptions): Promise<Verdict> {
   const { body } = walk.request;
   if (body === null) {
@@ -56,7 +60,7 @@ async function hashed(walk: Walk, rules: CompiledRules, rule: CompiledRule, cach
   }
   if (held === undefined) return { code: "upstream_timeout" };
   if (!held.whole) {
-    walk.request = new Request(walk.request, { method: "POST", body: behind(held.begun, body, walk.ctx) });
+    walk.begun = held.begun;
     return undefined;
   }
   const { bytes } = held;
@@ -68,24 +72,6 @@ async function hashed(walk: Walk, rules: CompiledRules, rule: CompiledRule, cach
   return undefined;
 }
 
-/** What was read already, then the rest as it comes. */
-function behind(
-  begun: readonly Uint8Array[],
-  rest: ReadableStream<Uint8Array>,
-  ctx: ExecutionContext,
-): ReadableStream<Uint8Array> {
-  const { readable, writable } = new IdentityTransformStream();
-  const pump = async (): Promise<void> => {
-    const writer = writable.getWriter();
-    for (const piece of begun) await writer.write(piece);
-    writer.releaseLock();
-    await rest.pipeTo(writable);
-  };
-  // Either side may break it off; whoever reads learns of it.
-  ctx.waitUntil(Promise.allSettled([pump()]));
-  return readable;
-}
-
 function influence(
   walk: Walk,
   rule: CompiledRule,
@@ -93,9 +79,9 @@ function influence(
   payloadHash: string,
   payloadBytes: number,
 ): void {
-  const { request } = walk;
+  const { method } = walk;
   const asked: RuledRequest = {
-    method: request.method,
+    method,
     now: walk.arrivedAt,
     payloadBytes,
     payloadHash,
@@ -104,8 +90,8 @@ function influence(
     header: (name) => walk.headers.get(name),
   };
   walk.influence = influenceOf(rule, asked, cache, () => {
-    const label = keyLabel(request.method, walk.authority, walk.canonicalPath, walk.query);
-    const key = primaryKey(request.method, walk.keyParts, walk.influence);
+    const label = keyLabel(method, walk.authority, walk.canonicalPath, walk.query);
+    const key = primaryKey(method, walk.keyParts, walk.influence);
     return walk.gateway.keeper.observer.experience(label, rule.id, key);
   });
 }
@@ -114,7 +100,7 @@ function influence(
 export function describe(walk: Walk): { label: string; pattern: string } {
   const rule = walk.influence?.rule ?? "";
   return {
-    label: keyLabel(walk.request.method, walk.authority, walk.canonicalPath, walk.query),
+    label: keyLabel(walk.method, walk.authority, walk.canonicalPath, walk.query),
     pattern: rule === "" ? pathPattern(walk.canonicalPath) : rule,
   };
 }

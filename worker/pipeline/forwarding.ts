@@ -73,9 +73,12 @@ export class Forwarding implements Exchange<Response> {
     this.#carries = body !== null && (method === "GET" || method === "HEAD");
     // A second try of an upgrade would be a second connection to talk on.
     const again = attempts.max > 1 && fields.upgrade === undefined && !this.#carries && length <= bufferBytes;
-    this.repeatable = again && isRepeatable(method, fields.repeatable, true);
+    this.#begun = walk.begun;
+    // What was read in part already can be sent once, as it comes.
+    const isBegun = walk.begun.length > 0;
+    this.repeatable = again && !isBegun && isRepeatable(method, fields.repeatable, true);
     const isRead = this.repeatable || (walk.arrivedAt < waryUntil && length >= 0 && length <= SHORT_BYTES);
-    this.mustHold = body !== null && !this.#carries && isRead;
+    this.mustHold = body !== null && !this.#carries && !isBegun && isRead;
     this.streams = body !== null && !this.mustHold;
   }
 

@@ -18,6 +18,7 @@ import type { InstanceState } from "../platform/instances.ts";
 import type { ServiceState } from "../platform/services.ts";
 
 const NO_FIELDS = new RequestFields();
+const NOTHING_BEGUN: readonly Uint8Array[] = [];
 
 /** What a step says: it lets the request go on, refuses it, or has the answer. */
 export type Verdict = Refusal | Response | undefined;
@@ -75,6 +76,8 @@ export class Walk {
   // Set by the cache's rules and cache.
   influence: RequestInfluence | undefined = undefined;
   cacheCall: CacheCall | undefined = undefined;
+  /** What was read of a body that turned out too long: it goes before the rest. */
+  begun: readonly Uint8Array[] = NOTHING_BEGUN;
   /** Under which it was looked for; "" while nobody has asked the cache. */
   cacheKey = "";
   /** What it was answered from. */
