@@ -30,7 +30,10 @@ beforeAll(async () => {
       expose: true,
       ai: { auth: "none", cors: { origins: ["https://app.example.com"] } },
       security: { addresses: { deny: ["198.51.100.0/24"] } },
-      providers: { one: { adapter: "openai", baseUrl: `${upstream.origin}/v1`, key: { secret: "ONE_KEY" } } },
+      providers: {
+        one: { adapter: "openai", baseUrl: `${upstream.origin}/v1`, key: { secret: "ONE_KEY" } },
+        claude: { adapter: "anthropic", baseUrl: upstream.origin, key: { secret: "ONE_KEY" } },
+      },
       models: { smart: { targets: ["one/gpt-x"] } },
     },
     vars: { ONE_KEY: "sk-one" },
@@ -94,6 +97,54 @@ it("hands back a client's mistake as the provider put it, asked once", async () 
   expect(await post("/v1/chat/completions", { model: "smart", messages })).toMatchObject({ status: 400, text: body });
   expect(upstream.count).toBe(1);
 });
+
+// Odd spacing, an unknown event and an unknown field: nothing of it may be touched.
+const RESPONSE = `{"id":"resp_1", "object":"response","created_at":1,"status":"completed","model":"gpt-x","output":[{"type":"message","id":"m1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Hello","annotations":[]}]}],"usage":{"input_tokens":3,"output_tokens":2,"total_tokens":5},"odd":1}`;
+const RESPONSES = [
+  `event: response.created\ndata: {"type":"response.created","response":{"id":"resp_1","model":"gpt-x"}}\n\n`,
+  `event: response.new_kind\ndata: {"type":"response.new_kind"}\n\n`,
+  `event: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"m1","output_index":0,"delta":"Hello"}\n\n`,
+  `event: response.completed\ndata: {"type":"response.completed", "response":${RESPONSE}}\n\n`,
+].join("");
+const COMPLETION = `{"id":"cmpl-1", "object":"text_completion","created":1,"model":"gpt-x","choices":[{"text":"Hello","index":0,"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}`;
+const COMPLETIONS = `data: {"id":"cmpl-1","object":"text_completion","choices":[{"text":"Hello","index":0,"finish_reason":null}]}\r\n\r\ndata: {"id":"cmpl-1","choices":[{"text":"","index":0,"finish_reason":"stop"}]}\r\n\r\ndata: [DONE]\r\n\r\n`;
+const MESSAGE = `{"id":"msg_1", "type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":2},"odd":1}`;
+const MESSAGES = [
+  `event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","content":[],"model":"claude-x","usage":{"input_tokens":3,"output_tokens":1}}}\n\n`,
+  `: ping\n\nevent: ping\ndata: {"type": "ping"}\n\n`,
+  `event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n`,
+  `event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}\n\n`,
+  `event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n`,
+  `event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}\n\n`,
+  `event: message_stop\ndata: {"type":"message_stop"}\n\n`,
+].join("");
+
+it.each([
+  ["/v1/responses", "one/gpt-x", { input: "hi" }, RESPONSE, RESPONSES],
+  ["/v1/completions", "one/gpt-x", { prompt: "hi" }, COMPLETION, COMPLETIONS],
+  ["/v1/chat/completions", "one/gpt-x", { messages }, WHOLE, STREAM],
+  ["/v1/messages", "claude/claude-x", { max_tokens: 9, messages }, MESSAGE, MESSAGES],
+])(
+  "passes %s byte for byte where the provider has it, whole and streamed",
+  async (path, model, asked, whole, stream) => {
+    upstream.play({ headers: { "Content-Type": "application/json" }, body: whole });
+    expect((await post(path, { model, ...asked })).text).toBe(whole);
+    expect(upstream.last.path).toBe(path);
+    upstream.play({ headers: { "Content-Type": "text/event-stream" }, body: stream });
+    const streamed = await post(path, {
+      model,
+      ...asked,
+      stream: true,
+      stream_options: { include_usage: false },
+      odd_field: 1,
+    });
+    expect(streamed.text).toBe(stream);
+    expect(JSON.parse(upstream.last.body.toString())).toMatchObject({
+      model: model.slice(model.indexOf("/") + 1),
+      odd_field: 1,
+    });
+  },
+);
 
 it("surfaces a provider that refuses the gateway's key as 502", async () => {
   upstream.play({
