@@ -36,13 +36,15 @@ export function readPolicyFile(file: string): Result<CheckedPolicy, string> {
 
 /**
  * In front of servers as they are: one service, one route, nothing added. A single server is shown as it answers, errors
- * too: where nobody else could answer, a breaker or a second try would only hide what it says.
+ * too: where nobody else could answer, a breaker or a second try would only hide what it says. What it marks as fresh is
+ * cached to the letter of RFC 9111, a Set-Cookie in it too; a policy that says nothing never shares one.
  */
 export function upstreamPolicy(urls: readonly string[]): WrittenPolicy {
   const alone = urls.length === 1 ? { breaker: false as const, attempts: { max: 1 } } : {};
   return {
     services: { upstream: { instances: urls.map((url, index) => ({ id: `upstream-${index + 1}`, url })), ...alone } },
     routes: [{ match: { path: "/*" }, service: "upstream" }],
+    cache: { setCookie: "store" },
   };
 }
 
