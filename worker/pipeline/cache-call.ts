@@ -271,7 +271,8 @@ export class CacheCall implements Call {
     const has = meta !== undefined && this.#clientHas(meta);
     const declared = total === undefined ? undefined : total - (begun?.byteLength ?? 0);
     const kept = keepBody(body!, { declared, mostBytes: this.#mostBytes, before: begun, forClient: !has });
-    if (meta !== undefined) this.#walk.ctx.waitUntil(kept.whole.then((bytes) => this.#kept(meta, bytes)));
+    this.#walk.ctx.waitUntil(kept.done);
+    if (meta !== undefined) void kept.whole.then((bytes) => this.#kept(meta, bytes));
     if (has) return notModified(headers);
     return new Response(kept.readable, { status, statusText, headers, encodeBody: "manual" });
   }
@@ -304,6 +305,7 @@ export class CacheCall implements Call {
     const { fill, key } = this.#found;
     const store = this.#store;
     let end: "stored" | "alone" = "alone";
+    if (bytes === undefined) this.goesOn = false;
     if (bytes !== undefined && !store.forgottenSince(meta.key, this.#requestedAt)) {
       const other = store.memory.peek(meta.key).find((entry) => entry.meta.variant === meta.variant);
       const entry =

@@ -22,11 +22,14 @@ const CONDITIONS = [
   "cache-control",
   "pragma",
 ] as const;
+/** After this long a fetch under way has lost its request. */
+const LONGEST_MS = 30_000;
 const CREDENTIALS = ["cookie", "authorization", "x-api-key"] as const;
 
 export function revalidate(walk: Walk, options: CacheOptions, key: string, entry: StoredEntry): void {
   const store = walk.gateway.cache;
-  if (store.fills.has(key)) return;
+  const underWay = store.fills.get(key);
+  if (underWay !== undefined && walk.arrivedAt - underWay.startedAt < LONGEST_MS) return;
   const background = behind(walk, entry);
   const call = new CacheCall(background, options, {
     key,

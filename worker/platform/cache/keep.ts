@@ -1,12 +1,14 @@
 // A body on its way to the client, and at the same time kept: the client gets each piece as it comes, and neither its speed
-// nor its leaving holds up what is kept. Past a bound nothing is held any more and the rest passes natively; a body that was
-// cut, or is not as long as was declared, was never whole and is not kept (RFC 9111 §3.3).
+// nor its leaving holds up what is kept. Past a bound nothing is held any more and the rest passes as fast as it is taken; a body
+// that was cut, or is not as long as was declared, was never whole and is not kept (RFC 9111 §3.3).
 
 export interface Kept {
   /** For the client; null where it wants none. */
   readonly readable: ReadableStream<Uint8Array> | null;
   /** All of it, or undefined when it was cut or is too large. Never rejects. */
   readonly whole: Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** When nothing is left to be done: for `waitUntil`, without which the runtime lets a body stand still. Never rejects. */
+  readonly done: Promise<void>;
 }
 
 export interface Keeping {
@@ -26,13 +28,11 @@ export function keepBody(body: ReadableStream<Uint8Array>, keeping: Keeping): Ke
     tell = resolve;
   });
   if (!forClient) {
-    void pump(body, undefined, keeping, tell!);
-    return { readable: null, whole };
+    return { readable: null, whole, done: pump(body, undefined, keeping, tell!) };
   }
   const length = declared === undefined ? undefined : declared + (before?.byteLength ?? 0);
   const { readable, writable } = length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
-  void pump(body, writable, keeping, tell!);
-  return { readable, whole };
+  return { readable, whole, done: pump(body, writable, keeping, tell!) };
 }
 
 /** Tells that the body is whole before its end goes to the client: whoever has read it all finds it kept. */
@@ -48,10 +48,11 @@ async function pump(
   const writes: Promise<unknown>[] = [];
   const length = declared === undefined ? -1 : declared + (before?.byteLength ?? 0);
   let bytes = 0;
+  let held = true;
   const take = (piece: Uint8Array): void => {
     bytes += piece.byteLength;
     pieces.push(piece);
-    if (bytes === length && bytes <= mostBytes) tell(concatenated(pieces, bytes));
+    if (bytes === length) tell(concatenated(pieces, bytes));
     // Not waited for: what is not written yet is held anyway. A client that left rejects, and is no reason to stop.
     if (writer !== undefined) writes.push(Promise.allSettled([writer.write(piece)]));
   };
@@ -60,24 +61,30 @@ async function pump(
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
-      take(value);
-      if (bytes <= mostBytes) continue;
-      pieces.length = 0;
-      tell(undefined);
-      await Promise.all(writes);
-      reader.releaseLock();
-      writer?.releaseLock();
-      if (writable === undefined) await body.cancel();
-      else await body.pipeTo(writable);
-      return;
+      if (held && bytes + value.byteLength <= mostBytes) {
+        take(value);
+        continue;
+      }
+      if (held) {
+        held = false;
+        pieces.length = 0;
+        tell(undefined);
+        await Promise.all(writes);
+      }
+      // Nobody wants it: neither the cache, nor a client that has what it asked for.
+      if (writer === undefined) {
+        await reader.cancel();
+        return;
+      }
+      await writer.write(value);
     }
   } catch (reason) {
     // The upstream cut it, or the client left a body too large to keep: the client must not take a part for the whole.
     tell(undefined);
-    if (writer !== undefined) await Promise.allSettled([writer.abort(reason)]);
+    await Promise.allSettled([reader.cancel(reason), writer?.abort(reason)]);
     return;
   }
-  tell(length >= 0 && bytes !== length ? undefined : concatenated(pieces, bytes));
+  if (held) tell(length >= 0 && bytes !== length ? undefined : concatenated(pieces, bytes));
   if (writer !== undefined) await Promise.allSettled([writer.close()]);
 }
 

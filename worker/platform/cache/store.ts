@@ -3,12 +3,19 @@
 // is needed for an answer to be right.
 import { LRUCache } from "lru-cache";
 import type { EntryMeta } from "../../core/cache/entry.ts";
+import { hash32 } from "../../core/stats/hash.ts";
 import type { Background } from "../news.ts";
 import { MemoryTier, type MemoryEntry } from "./memory.ts";
 import type { CacheTier, Purges, StoredBody, StoredEntry } from "./tier.ts";
 
-/** Keys remembered as bringing nothing to store, or as invalidated. */
+/**
+ * Keys remembered as bringing nothing to store, or as invalidated: by their hash, for a URL may be long. Two keys of one hash
+ * are taken for each other, and all that comes of it is a wait that is not shared, or an answer that is not kept.
+ */
 const MOST_REMEMBERED = 10_000;
+/** Fetches under way for others; past it those that have lost their request are looked for. */
+const MANY_FILLS = 1_000;
+const LOST_MS = 60_000;
 
 /** What became of a fetch that others waited for. */
 export type FillEnd =
@@ -45,8 +52,8 @@ export class CacheStore {
   kept: ((meta: EntryMeta, body: Uint8Array<ArrayBuffer>, background: Background) => void) | undefined = undefined;
   confirmed: ((meta: EntryMeta) => void) | undefined = undefined;
   readonly fills = new Map<string, Fill>();
-  #uncacheable = new LRUCache<string, number>({ max: MOST_REMEMBERED });
-  #forgotten = new LRUCache<string, number>({ max: MOST_REMEMBERED });
+  #uncacheable = new LRUCache<number, number>({ max: MOST_REMEMBERED });
+  #forgotten = new LRUCache<number, number>({ max: MOST_REMEMBERED });
 
   /** The isolate's own level, of the size that the policy gives it. */
   sized(maxBytes: number): MemoryTier {
@@ -66,21 +73,24 @@ export class CacheStore {
   }
 
   isUncacheable(key: string, now: number): boolean {
-    const until = this.#uncacheable.get(key);
+    const until = this.#uncacheable.get(hash32(key));
     return until !== undefined && now < until;
   }
 
   markUncacheable(key: string, until: number): void {
-    this.#uncacheable.set(key, until);
+    this.#uncacheable.set(hash32(key), until);
   }
 
   markCacheable(key: string): void {
-    this.#uncacheable.delete(key);
+    this.#uncacheable.delete(hash32(key));
   }
 
   /** A fetch that others may wait for; whoever asks for the same meanwhile finds it in `fills`. */
   lead(key: string, now: number): Fill {
     const fill = new Fill(now);
+    if (this.fills.size > MANY_FILLS) {
+      for (const [other, { startedAt }] of this.fills) if (now - startedAt > LOST_MS) this.fills.delete(other);
+    }
     this.fills.set(key, fill);
     void fill.done.then(() => {
       if (this.fills.get(key) === fill) this.fills.delete(key);
@@ -121,14 +131,14 @@ export class CacheStore {
 
   /** Forgets a key in every level, and what is on its way to it. */
   forget(key: string, background: Background): void {
-    this.#forgotten.set(key, Date.now());
+    this.#forgotten.set(hash32(key), Date.now());
     this.memory.forget(key);
     if (this.below !== undefined) background.waitUntil(this.below.delete(key));
   }
 
   /** Whether the key was invalidated after `at`: an answer asked for before that is older (RFC 9111 §4.4). */
   forgottenSince(key: string, at: number): boolean {
-    const forgotten = this.#forgotten.get(key);
+    const forgotten = this.#forgotten.get(hash32(key));
     return forgotten !== undefined && forgotten > at;
   }
 
