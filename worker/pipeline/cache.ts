@@ -117,7 +117,9 @@ class Lookup {
 
   /** Memory had nothing to use: the levels below, then others that fetch the same, then the upstream. */
   beyondMemory(): Verdict | Promise<Verdict> {
-    if (this.#store.below !== undefined && this.#why !== "validate-request") return this.#below();
+    // A key that lately brought nothing to store has nothing in any level either, most likely.
+    const mayBeBelow = this.#store.below !== undefined && this.#why !== "validate-request";
+    if (mayBeBelow && !this.#store.isUncacheable(this.#key, this.#walk.arrivedAt)) return this.#below();
     return this.#waitOrGo(MOST_ROUNDS);
   }
 
