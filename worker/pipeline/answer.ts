@@ -72,7 +72,7 @@ function addFields(walk: Walk, headers: Headers): void {
   if (!walk.isFromCache) addLasting(walk, headers);
   headers.set("x-correlation-id", walk.correlationId);
   headers.set("traceparent", walk.traceparent);
-  headers.append("cache-status", walk.cacheStatus === "" ? BYPASS : walk.cacheStatus);
+  if (!walk.hasCacheStatus) headers.append("cache-status", walk.cacheStatus === "" ? BYPASS : walk.cacheStatus);
   walk.answeredAt = performance.now();
   const own = serverTiming(GATEWAY, walk.answeredAt - walk.startedAt - walk.upstreamMs);
   headers.append("server-timing", walk.attempts === 0 ? own : `${own}, ${serverTiming("upstream", walk.upstreamMs)}`);

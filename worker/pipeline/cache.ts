@@ -11,7 +11,7 @@ import { cacheStatusMember, type ForwardReason } from "../core/http/cache-status
 import type { CacheStore, Fill } from "../platform/cache/store.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
 import { CacheCall } from "./cache-call.ts";
-import { hit, hitPart } from "./cached.ts";
+import { answerFrom, hit, hitPart } from "./cached.ts";
 import { revalidate } from "./revalidate.ts";
 import { UnsafeCall } from "./unsafe-call.ts";
 import type { Verdict, Walk } from "./walk.ts";
@@ -87,7 +87,10 @@ class Lookup {
       if (walk.method !== "GET" && walk.method !== "HEAD") return undefined;
       revalidate(walk, this.#options, this.#key, entry);
     }
-    return hit(walk, entry, now);
+    if (!this.#collapsed) return hit(walk, entry, now);
+    const { status } = entry.meta;
+    const member = cacheStatusMember({ kind: "fwd", reason: "uri-miss", status, collapsed: true });
+    return answerFrom(walk, entry, now, member);
   }
 
   /**
@@ -181,14 +184,7 @@ class Lookup {
     const end = await Promise.race([fill.done, after(waitMs)]);
     if (end !== "stored") return this.#forward();
     const answer = await this.use(this.#store.memory.peek(this.#key), Date.now());
-    if (answer === undefined) return this.#waitOrGo(rounds - 1);
-    this.#walk.cacheStatus = cacheStatusMember({
-      kind: "fwd",
-      reason: "uri-miss",
-      status: answer.status,
-      collapsed: true,
-    });
-    return answer;
+    return answer ?? this.#waitOrGo(rounds - 1);
   }
 
   #forward(): undefined {

@@ -15,11 +15,14 @@ import type { Walk } from "./walk.ts";
 /** What an entry's answers have in common, on one route of one generation. */
 interface Prepared {
   readonly route: CompiledRoute;
-  /** With all that does not change from answer to answer. The runtime copies it into each. */
+  /** With all that does not change from answer to answer. */
   readonly fields: Headers;
-  /** Of the plain answer: only what differs from what a `Response` has anyway, for every word costs. */
+  /**
+   * Of a plain hit: only what differs from what a `Response` has anyway, for every word costs. Its fields have this second's
+   * Age and Cache-Status; the runtime copies them into each answer.
+   */
   readonly init: ResponseInit;
-  /** Age in seconds that the two texts are for. */
+  /** Age in seconds that `init` and the texts are for. */
   age: number;
   ageText: string;
   hitText: string;
@@ -34,6 +37,13 @@ export function hit(walk: Walk, entry: StoredEntry, now: number): Response | Pro
   refreshTexts(prepared, entry, now);
   walk.cacheStatus = prepared.hitText;
   walk.cacheEntry = entry;
+  const { ifNoneMatch, ifModifiedSince, range } = walk.fields;
+  const { body, meta } = entry;
+  const isPlain = ifNoneMatch === undefined && ifModifiedSince === undefined && range === undefined;
+  if (isPlain && body instanceof Uint8Array && walk.method !== "HEAD" && !hasNoBody(meta.status)) {
+    walk.hasCacheStatus = true;
+    return new Response(body, prepared.init);
+  }
   return answer(walk, entry, prepared, now);
 }
 
@@ -62,7 +72,7 @@ function prepare(walk: Walk, entry: StoredEntry): Prepared {
   for (const [name, value] of headers) fields.append(name, value);
   addLasting(walk, fields);
   if (route.responseHeaders !== undefined) applyEdits(fields, route.responseHeaders);
-  const init: ResponseInit = { headers: fields };
+  const init: ResponseInit = {};
   if (status !== 200 || (statusText !== "" && statusText !== "OK")) {
     init.status = status;
     init.statusText = statusText;
@@ -83,27 +93,14 @@ function refreshTexts(prepared: Prepared, { meta, level }: StoredEntry, now: num
     ttlSeconds: Math.floor(freshMs(meta, now) / 1000),
     detail: level,
   });
+  const headers = new Headers(prepared.fields);
+  headers.set("age", prepared.ageText);
+  headers.append("cache-status", prepared.hitText);
+  prepared.init.headers = headers;
 }
 
+/** The long way: asked for conditionally, in part, without a body, from a level that has none at hand, or after a fetch. */
 function answer(
-  walk: Walk,
-  entry: StoredEntry,
-  prepared: Prepared,
-  now: number,
-): Response | Promise<Response | undefined> {
-  const { meta, body } = entry;
-  const { ifNoneMatch, ifModifiedSince, range } = walk.fields;
-  const isPlain = ifNoneMatch === undefined && ifModifiedSince === undefined && range === undefined;
-  if (isPlain && body instanceof Uint8Array && walk.method !== "HEAD" && !hasNoBody(meta.status)) {
-    const plain = new Response(body, prepared.init);
-    plain.headers.set("age", prepared.ageText);
-    return plain;
-  }
-  return special(walk, entry, prepared, now);
-}
-
-/** Asked for conditionally, in part, without a body, or from a level that has none at hand. */
-function special(
   walk: Walk,
   entry: StoredEntry,
   prepared: Prepared,

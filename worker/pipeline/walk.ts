@@ -122,6 +122,8 @@ export class Walk {
   refusal: Refusal | undefined = undefined;
   /** The answer is a stored one after all: dressed already. */
   isFromCache = false;
+  /** Its Cache-Status is written already: a plain hit. */
+  hasCacheStatus = false;
 
   constructor(request: Request, ctx: ExecutionContext, gateway: Gateway, policy: CompiledPolicy, now: number) {
     this.request = request;
