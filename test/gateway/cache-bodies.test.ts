@@ -110,3 +110,20 @@ test("coded bytes that come in chunks are kept coded, whoever asks", async () =>
   }
   expect(upstream.count).toBe(1);
 });
+
+test("what memory cannot hold streams into the colo's level, and out of it again", async () => {
+  const body = Buffer.alloc(6_000_000, "z");
+  upstream.play({ headers: { ...FRESH, ETag: '"six"' }, body });
+  const first = await send(rig.g1, { target: "/six", keepBytes: 0 });
+  expect(first.bodyBytes).toBe(body.length);
+  expect(first.header("cache-status")).toContain("; stored");
+  await expect
+    .poll(async () => (await send(rig.g1, { target: "/six", keepBytes: 0 })).header("cache-status"), { timeout: 5_000 })
+    .toMatch(/sluice; hit; ttl=\d+; detail=edge/);
+  const again = await send(rig.g1, { target: "/six", keepBytes: 0 });
+  expect(again.bodySha256).toBe(createHash("sha256").update(body).digest("hex"));
+  expect(again.header("content-length")).toBe("6000000");
+  const part = await get(rig.g1, "/six", { Range: "bytes=0-4" });
+  expect([200, 206]).toContain(part.status);
+  expect((await get(rig.g1, "/six", { "If-None-Match": '"six"' })).status).toBe(304);
+});

@@ -22,7 +22,7 @@ import { matches } from "../core/cache/vary.ts";
 import { cacheStatusMember, type CacheStatus, type ForwardReason } from "../core/http/cache-status.ts";
 import { contentLength } from "../core/http/limits.ts";
 import type { Refusal } from "../core/http/problem.ts";
-import { keepBody } from "../platform/cache/keep.ts";
+import { keepBody, splitBody } from "../platform/cache/keep.ts";
 import type { CacheStore, Fill } from "../platform/cache/store.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
 import { clean } from "./answer.ts";
@@ -284,20 +284,17 @@ export class CacheCall implements Call {
     return isNotModified(meta, { ifNoneMatch, ifModifiedSince }, Date.now());
   }
 
-  /** Not held in memory: half of a tee streams into a lower level, when there is one, the other to the client. */
+  /** Not held in memory: it streams into a lower level, when there is one, as it streams to the client. */
   #keepLarge(answer: Response, meta: EntryMeta, bytes: number): Response {
     const { status, statusText, headers, body } = answer;
     const fits = this.#store.below !== undefined && meta.range === undefined && bytes <= this.#options.maxEntryBytes;
     this.#tell({ status, stored: fits, detail: fits ? undefined : "too-large" });
     if (!fits || body === null) return answer;
-    const [forClient, forStore] = body.tee();
-    this.#store.keepStream(
-      { ...meta, bodyBytes: bytes },
-      { bytes, open: () => Promise.resolve(forStore) },
-      this.#walk.ctx,
-    );
-    const readable = forClient.pipeThrough(new FixedLengthStream(bytes));
-    return new Response(readable, { status, statusText, headers, encodeBody: "manual" });
+    const { forClient, forStore, done } = splitBody(body, bytes);
+    const { ctx } = this.#walk;
+    ctx.waitUntil(done);
+    this.#store.keepStream({ ...meta, bodyBytes: bytes }, { bytes, open: () => Promise.resolve(forStore) }, ctx);
+    return new Response(forClient, { status, statusText, headers, encodeBody: "manual" });
   }
 
   /** Whole, or undefined: then it never was. */

@@ -6,6 +6,7 @@ import type { CompiledRoute } from "../core/policy/compiled.ts";
 import { contentRangeField, requestedRange, resolveRange, rangeWithin, type ByteRange } from "../core/cache/range.ts";
 import { ageMs, freshMs } from "../core/cache/usability.ts";
 import { goesWithNotModified, ifRangeHolds, isNotModified } from "../core/cache/validation.ts";
+import { withLength } from "../platform/cache/keep.ts";
 import { MemoryEntry } from "../platform/cache/memory.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
 import { addLasting } from "./answer.ts";
@@ -128,18 +129,21 @@ function answer(
     return new Response(null, { status, statusText, headers });
   }
   const init: ResponseInit = { status, statusText, headers, encodeBody: "manual" };
-  return body instanceof Uint8Array ? new Response(body, init) : opened(body.open(), body.bytes, init);
+  return body instanceof Uint8Array ? new Response(body, init) : opened(walk, body.open(), body.bytes, init);
 }
 
 async function opened(
+  walk: Walk,
   opening: Promise<ReadableStream<Uint8Array> | undefined>,
   bytes: number,
   init: ResponseInit,
 ): Promise<Response | undefined> {
   const stream = await opening;
   if (stream === undefined) return undefined;
-  // A plain stream would lose the length.
-  return new Response(bytes < 0 ? stream : stream.pipeThrough(new FixedLengthStream(bytes)), init);
+  if (bytes < 0) return new Response(stream, init);
+  const { readable, done } = withLength(stream, bytes);
+  walk.ctx.waitUntil(done);
+  return new Response(readable, init);
 }
 
 /** RFC 9110 §15.4.5: what guides a cache, and nothing about a body that is not there. */

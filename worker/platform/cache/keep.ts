@@ -97,3 +97,81 @@ function concatenated(pieces: readonly Uint8Array[], bytes: number): Uint8Array<
   }
   return whole;
 }
+
+/** Bytes that the store's side of a large body may be behind the client's. */
+const MOST_BEHIND = 1_048_576;
+
+export interface Split {
+  readonly forClient: ReadableStream<Uint8Array>;
+  readonly forStore: ReadableStream<Uint8Array>;
+  /** For `waitUntil`. Never rejects. */
+  readonly done: Promise<void>;
+}
+
+/**
+ * A large body for two readers, of which nothing is held: a `tee` would hold what the slower one has not read. The client
+ * never waits for the store: one that falls behind by a megabyte gets a cut body, and keeps nothing.
+ */
+export function splitBody(body: ReadableStream<Uint8Array>, length: number): Split {
+  const client = new FixedLengthStream(length);
+  const store = new FixedLengthStream(length);
+  const done = deal(body.getReader(), client.writable.getWriter(), store.writable.getWriter());
+  return { forClient: client.readable, forStore: store.readable, done };
+}
+
+async function deal(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  client: WritableStreamDefaultWriter<Uint8Array>,
+  store: WritableStreamDefaultWriter<Uint8Array>,
+): Promise<void> {
+  let behind = 0;
+  let stores = true;
+  const giveUp = (reason: unknown): void => {
+    stores = false;
+    void Promise.allSettled([store.abort(reason)]);
+  };
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (stores) {
+        // The runtime takes what it is given: each side gets bytes of its own.
+        const bytes = value.slice();
+        behind += bytes.byteLength;
+        store.write(bytes).then(() => (behind -= bytes.byteLength), giveUp);
+        if (behind > MOST_BEHIND) giveUp(new Error("the store is too slow"));
+      }
+      await client.write(value);
+    }
+    await Promise.allSettled([client.close(), stores ? store.close() : undefined]);
+  } catch (reason) {
+    // Cut by the upstream or left by the client: no part is ever taken for the whole.
+    await Promise.allSettled([reader.cancel(reason), client.abort(reason), stores ? store.abort(reason) : undefined]);
+  }
+}
+
+/** A stored body with its length, which a bare stream would lose. `done` is for `waitUntil`. */
+export function withLength(
+  stream: ReadableStream<Uint8Array>,
+  length: number,
+): { readonly readable: ReadableStream<Uint8Array>; readonly done: Promise<void> } {
+  const { readable, writable } = new FixedLengthStream(length);
+  return { readable, done: pass(stream.getReader(), writable.getWriter()) };
+}
+
+/** By hand: the runtime pipes no transform into another. */
+async function pass(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+): Promise<void> {
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      await writer.write(value);
+    }
+    await writer.close();
+  } catch (reason) {
+    await Promise.allSettled([reader.cancel(reason), writer.abort(reason)]);
+  }
+}
