@@ -5,7 +5,7 @@ import { entryMeta } from "../../support/entries.ts";
 
 const NOW = Date.now();
 const background = { waitUntil: () => undefined };
-const body = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const body = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(new TextEncoder().encode(text));
 
 function store(): CacheStore {
   const made = new CacheStore();
