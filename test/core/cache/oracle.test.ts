@@ -65,8 +65,7 @@ function oracle(
     { shared: true, cacheHeuristic: 0.1, immutableMinTimeToLive: 0 },
   );
   // The library keeps its clock in a method that is there to be replaced.
-  (policy as unknown as { _responseTime: number })._responseTime = NOW;
-  (policy as unknown as { now: () => number }).now = () => NOW + laterSeconds * 1000;
+  Object.assign(policy, { _responseTime: NOW, now: () => NOW + laterSeconds * 1000 });
   if (!policy.storable()) return "not stored";
   return policy.satisfiesWithoutRevalidation({ method: "GET", url: "/", headers: {} }) ? "fresh" : "stale";
 }
