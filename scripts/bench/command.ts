@@ -12,6 +12,7 @@ import { prove } from "./proof.ts";
 import { runBench } from "./run.ts";
 import type { Settings } from "./run.ts";
 import { scratchFolder, startWorkerd } from "./runtime.ts";
+import { measureStreams, streamsText } from "./streams.ts";
 import { reportSvg } from "./svg.ts";
 import { callsText, ownText, profileText, reportText } from "./table.ts";
 import { EXCHANGES } from "./traffic.ts";
@@ -39,6 +40,7 @@ interface Flags {
   readonly profile?: string | true;
   readonly calls?: true;
   readonly own?: true;
+  readonly streams?: true;
 }
 
 const KINDS = Object.keys(EXCHANGES) as Kind[];
@@ -66,7 +68,7 @@ const namesOf =
   };
 
 /** What the flags ask for, defaults filled: the full run takes about four minutes, the quick one 20 seconds. */
-export function settingsOf(flags: Omit<Flags, "json" | "svg" | "profile" | "calls" | "own">): Settings {
+export function settingsOf(flags: Omit<Flags, "json" | "svg" | "profile" | "calls" | "own" | "streams">): Settings {
   const quick = flags.quick === true;
   return {
     workers: flags.only ?? BY_DEFAULT,
@@ -96,6 +98,7 @@ export async function runBenchCommand(args: readonly string[], terminal: Termina
     .option("--profile [file]", "instead: a CPU profile of the gateway (or of --only) under load, and where it went")
     .option("--calls", "instead: calls to objects and KV a thousand requests cost, counted at 200 requests/s")
     .option("--own", "instead: what our own code costs a request, with fetch replaced; steady on a busy machine")
+    .option("--streams", "instead: what a token costs, of a hundred answers that stream at once")
     .addHelpText("after", "\nThe method, and what the figures mean: docs/performance.md")
     .exitOverride()
     .configureOutput({
@@ -113,6 +116,7 @@ export async function runBenchCommand(args: readonly string[], terminal: Termina
   try {
     if (flags.calls === true) await count(flags, terminal);
     else if (flags.own === true) await own(flags, terminal);
+    else if (flags.streams === true) await streams(flags, terminal);
     else await (flags.profile === undefined ? measure(flags, terminal) : profile(flags, flags.profile, terminal));
     return 0;
   } catch (error) {
@@ -143,6 +147,13 @@ async function count(flags: Flags, terminal: Terminal): Promise<void> {
   const reports = await countCalls({ services: [1, 20], perSecond: 200, seconds }, (text) => terminal.err(text));
   terminal.out(callsText(reports));
   if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(reports, undefined, 2)}\n`);
+}
+
+async function streams(flags: Flags, terminal: Terminal): Promise<void> {
+  const rounds = flags.rounds ?? (flags.quick === true ? 1 : 5);
+  const measured = await measureStreams(rounds, (text) => terminal.err(`  ${text}`));
+  terminal.out(streamsText(measured));
+  if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(measured, undefined, 2)}\n`);
 }
 
 /** Profiles one Worker: the gateway, or the first of `--only`. */

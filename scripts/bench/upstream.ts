@@ -1,6 +1,7 @@
 // The upstream: a process of its own that answers as fast as Node can write prepared bytes, so that the gateway is what
-// is measured. `…/bytes/N` answers N bytes, `/cached/` in its path lets a cache keep them; a request with the field `X-Bench-Echo` gets its own head back as JSON,
-// which is how the proof sees what upstreams receive. Prints its port as a message to the parent.
+// is measured. `…/bytes/N` answers N bytes, `/cached/` in its path lets a cache keep them; a request with the field
+// `X-Bench-Echo` gets its own head back as JSON, which is how the proof sees what upstreams receive. `/v1/chat/completions`
+// streams tokens that say when they were written, as milliseconds since the epoch. Prints its port to the parent.
 import net from "node:net";
 import type { Socket } from "node:net";
 
@@ -54,7 +55,31 @@ function stream(socket: Socket, left: number): void {
   more();
 }
 
+const STREAM_HEAD =
+  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n";
+const STREAM_TOKENS = 200;
+const TOKEN_EVERY_MS = 15;
+const chunkOf = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+const eventOf = (delta: string, finish: string): string =>
+  `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1790000000,"model":"fake","system_fingerprint":"fp_1",` +
+  `"choices":[{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${finish}}]}\n\n`;
+
+function streamTokens(socket: Socket): void {
+  socket.write(STREAM_HEAD + chunkOf(eventOf('{"role":"assistant","content":""}', "null")));
+  let left = STREAM_TOKENS;
+  const timer = setInterval(() => {
+    if (socket.destroyed || left-- === 0) {
+      clearInterval(timer);
+      socket.write(`${chunkOf(`${eventOf("{}", '"stop"')}data: [DONE]\n\n`)}0\r\n\r\n`);
+      return;
+    }
+    const now = (performance.timeOrigin + performance.now()).toFixed(2);
+    socket.write(chunkOf(eventOf(`{"content":"t${now} "}`, "null")));
+  }, TOKEN_EVERY_MS);
+}
+
 function answer(socket: Socket, head: string): void {
+  if (head.includes(" /v1/chat/completions ")) return streamTokens(socket);
   if (/\r\nx-bench-echo:/i.test(head)) {
     const [line, ...fields] = head.split("\r\n");
     const body = Buffer.from(JSON.stringify({ line, fields }));

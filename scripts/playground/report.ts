@@ -69,7 +69,7 @@ export function examplesFor(kind: "demo" | "own" | "none", regions: readonly Reg
         `curl -i ${first}/api/v1/users/7`,
         `curl -N ${other}/stream/clock`,
         // Quoted for a shell, and `!` at the end of no word of its: history would take it.
-        `curl -N ${first}/v1/chat/completions -d '${TALE}'   # !cut, !stall, !429, …: see docs/ai.md; ember steps in`,
+        `curl -N ${first}/v1/chat/completions -d '${TALE}'   # !cut, !stall, !429, …: see docs/streaming.md; ember steps in`,
         `curl -X POST ${first}/demo/users-1/dead   # then ask for users again; /demo/users-1/well brings it back`,
       ];
     case "own":

@@ -60,7 +60,7 @@ export function demoPolicy(demo: readonly DemoInstance[], regions: readonly Regi
     ai: { auth: "none" },
     providers: {
       lumen: { adapter: "openai", baseUrl: `${urlOf(demo, "lumen")}/v1`, models: ["lumen"] },
-      ember: { adapter: "openai", baseUrl: `${urlOf(demo, "ember")}/v1`, models: ["ember"] },
+      ember: { adapter: "anthropic", baseUrl: urlOf(demo, "ember"), models: ["ember"] },
     },
     models: {
       tale: {

@@ -21,7 +21,7 @@ export function taleFor(question: string): readonly string[] {
     question
       .toLowerCase()
       .replaceAll(/!\S+/g, "")
-      .match(/\p{L}{4,}/gu) ?? [];
+      .match(/\p{L}{5,}/gu) ?? [];
   const scores = TALES.map((tale) => words.filter((word) => tale.toLowerCase().includes(word)).length);
   return piecesOf(TALES[scores.indexOf(Math.max(...scores))] ?? "");
 }
