@@ -245,6 +245,21 @@ describe("what is no fault", () => {
 });
 
 describe("with nobody else to ask", () => {
+  it.each<[fault: string, afterMs: number]>([
+    ["limited-once", 1_000],
+    ["limited-once-bare", AT_ONCE],
+    ["fails-once", AT_ONCE],
+  ])("%s is waited for and asked again", async (fault, afterMs) => {
+    for (const streams of [true, false]) {
+      bad.clear();
+      const answer = await ask(`${fault}-alone`, streams);
+      expect(answer.status).toBe(200);
+      expect(answer.totalMs).toBeGreaterThanOrEqual(afterMs * 0.95);
+      expect(answer.totalMs).toBeLessThan(afterMs + SLACK_MS);
+      expect(bad.count).toBe(2);
+    }
+  });
+
   it.each<[fault: string, status: number]>([
     ["limited-later", 429],
     ["down", 503],

@@ -116,6 +116,12 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
 
   "limited-later": () => ({ ...error(429, "rate_limit_error", "slow down"), headers: { "Retry-After": "30" } }),
   limited: () => error(429, "rate_limit_error", "slow down"),
+  "limited-once": (exchange) =>
+    exchange.upstream.count === 1
+      ? { ...error(429, "rate_limit_error", "slow down"), headers: { "Retry-After": "1" } }
+      : answerWith(exchange, PIECES),
+  "limited-once-bare": (exchange) =>
+    exchange.upstream.count === 1 ? error(429, "rate_limit_error", "slow down") : answerWith(exchange, PIECES),
   "fails-once": (exchange) =>
     exchange.upstream.count === 1 ? error(500, "server_error", "oops") : answerWith(exchange, PIECES),
   down: () => error(503, "server_error", "down"),

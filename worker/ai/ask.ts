@@ -11,6 +11,7 @@ import { withoutOpaque } from "../core/providers/chat.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import { isIll, remedyOf } from "../core/providers/failures.ts";
+import { isWell } from "../core/providers/history.ts";
 import { parseObject } from "../core/providers/fields.ts";
 import type { Refusal } from "../core/http/problem.ts";
 import { Attempts } from "../platform/attempts.ts";
@@ -24,7 +25,8 @@ import { recordAttempt } from "./settle.ts";
 import { stateOf } from "./state.ts";
 import { Incoming } from "./incoming.ts";
 import { adopted, passedOn, strikesOn, withLimit } from "./outgoing.ts";
-import { patienceFor, tokenCame, tokenLate } from "./patiences.ts";
+import { isResting, patienceFor, rest, tokenCame, tokenLate } from "./patiences.ts";
+import { ofRefusal } from "./refusals.ts";
 import type { AiWalk } from "./walk.ts";
 import { readText } from "./whole.ts";
 
@@ -81,33 +83,20 @@ export async function ask(
   walk.upstreamMs += attempts.upstreamMs;
   walk.abandoned ||= attempts.abandoned;
   const { attempt } = attempts;
-  if ("code" in given) {
-    attempt?.end();
-    return nothing(asking.failure ?? ofRefusal(given));
-  }
-  if (given.failure === undefined) {
+  const failure = "code" in given ? ofRefusal(given) : given.failure;
+  if (!("code" in given) && failure === undefined) {
     // Its body may take as long as the whole call.
     if (attempt !== undefined) attempt.expiresAt = asking.deadlineAt + GRACE_MS;
-    return { given, attempt, failure: undefined };
+    return { given, attempt, failure };
   }
   attempt?.end();
-  return nothing(asking.failure ?? given.failure);
+  const spared = await asking.spared("code" in given ? given.code : undefined);
+  if (spared !== undefined && spared.failure === undefined)
+    return { given: spared, attempt: undefined, failure: undefined };
+  return nothing(asking.failure ?? failure ?? failureOf("unavailable"));
 }
 
 const nothing = (failure: Failure): Asked => ({ given: undefined, attempt: undefined, failure });
-
-function ofRefusal(refusal: Refusal): Failure {
-  switch (refusal.code) {
-    case "upstream_timeout":
-      return failureOf("timeout");
-    case "upstream_unreachable":
-      return failureOf("unreachable");
-    case "upstream_invalid":
-      return failureOf("invalid_answer");
-    default:
-      return failureOf("unavailable", "retryAfterMs" in refusal ? refusal.retryAfterMs : undefined);
-  }
-}
 
 class Asking implements Exchange<Given> {
   readonly repeatable = true;
@@ -124,6 +113,7 @@ class Asking implements Exchange<Given> {
   #sent = 0;
   #at = 0;
   #failures: Failure[] = [];
+  #tried = new Set<Target>();
   /** A conversation that did not fit here needs a larger window than this. */
   #tooSmall: Target | undefined = undefined;
 
@@ -183,6 +173,26 @@ class Asking implements Exchange<Given> {
     return remedy === "larger" ? "elsewhere" : remedy;
   }
 
+  /**
+   * A breaker shuts out a provider as a whole, and so do its pauses. A model of it that has answered well of late, and did
+   * not ask for a pause itself, is asked all the same when there is nobody else. Undefined when there is none.
+   */
+  async spared(refused: Refusal["code"] | undefined): Promise<Given | undefined> {
+    // Where places are few, or the time is over, nobody goes past the queue.
+    if (refused !== undefined && refused !== "breaker_open" && refused !== "no_instance") return undefined;
+    const last = this.#failures.at(-1);
+    const now = Date.now();
+    if (this.#sent >= this.#most || now >= this.deadlineAt || (last !== undefined && remedyOf(last.kind) === "give"))
+      return undefined;
+    const { gateway } = this.#walk;
+    const at = this.#targets.findIndex(
+      (target) =>
+        !this.#tried.has(target) && !isResting(target.key, now) && isWell(stateOf(gateway).history(target.key)),
+    );
+    if (at === -1 || !this.turn(at - 1)) return undefined;
+    return this.#try(undefined, Math.min(this.headersMs, this.deadlineAt - now), undefined);
+  }
+
   describe(service: ServiceState): number {
     service.input.like = -1;
     service.input.affinityHash = -1;
@@ -190,10 +200,15 @@ class Asking implements Exchange<Given> {
     return -1;
   }
 
-  async send(to: InstanceState, deadlineMs: number, abort: AbortController | undefined): Promise<Given> {
+  send(to: InstanceState, deadlineMs: number, abort: AbortController | undefined): Promise<Given> {
+    return this.#try(to, deadlineMs, abort);
+  }
+
+  async #try(to: InstanceState | undefined, deadlineMs: number, abort: AbortController | undefined): Promise<Given> {
     const target = this.#targets[this.#at]!;
+    this.#tried.add(target);
     const struck = strikesOn(this.#walk, target);
-    if (struck?.some(({ group }) => group === "faulted") === true && !countsForBreaker(struck)) {
+    if (to !== undefined && struck?.some(({ group }) => group === "faulted") === true && !countsForBreaker(struck)) {
       (this.staged ??= new Set()).add(to);
     }
     const given = await this.#send(target, deadlineMs, abort ?? new AbortController(), struck);
@@ -202,6 +217,8 @@ class Asking implements Exchange<Given> {
     if (given.failure !== undefined) {
       this.#failures.push(given.failure);
       if (given.failure.kind === "context_length") this.#tooSmall = target;
+      const { retryAfterMs } = given.failure;
+      if (retryAfterMs !== undefined) rest(target.key, retryAfterMs, Date.now());
     }
     return given;
   }

@@ -7,12 +7,13 @@ import type { Told } from "../core/providers/surface.ts";
 import { charge, countModel, reserve, leave } from "./admit.ts";
 import { dress, json, refuse } from "./answer.ts";
 import { ask, type Asked } from "./ask.ts";
-import { modelNamed } from "./compiled.ts";
+import { modelNamed, type Model } from "./compiled.ts";
+import { condenseAfter, condenseAhead } from "./condense.ts";
 import { configuredModel, takeConfig } from "./config.ts";
 import type { Incoming } from "./incoming.ts";
 import { askElsewhere } from "./recover.ts";
 import { selectTargets } from "./select.ts";
-import { estimated, recordCall, saidBy, settle } from "./settle.ts";
+import { estimated, recordAttempt, recordCall, saidBy, settle } from "./settle.ts";
 import { keep, keepingOf, Recording, stored } from "./stored.ts";
 import { deliver } from "./stream.ts";
 import type { AiWalk, Keeping } from "./walk.ts";
@@ -38,10 +39,26 @@ export async function answerChat(walk: AiWalk): Promise<Response> {
   if (known !== undefined) return known;
   const lacking = selectTargets(walk, chat, model) ?? (await reserve(walk, chat.maxTokens));
   if (lacking !== undefined) return refuse(walk, lacking);
-  const asked = await ask(walk, chat, walk.targets, false);
+  const ahead = await condenseAhead(walk, chat);
+  if (ahead !== undefined) take(walk, ahead, model);
+  let asked = await ask(walk, walk.chat, walk.targets, ahead !== undefined);
+  if (asked.failure?.kind === "context_length") {
+    const after = await condenseAfter(walk, walk.chat);
+    if (after !== undefined) {
+      take(walk, after, model);
+      asked = await ask(walk, after, walk.targets, true);
+    }
+  }
   if (asked.given !== undefined) return give(walk, chat, asked);
   charge(walk, undefined);
   return refuse(walk, asked.failure);
+}
+
+/** A shorter conversation, which may fit where the long one did not. */
+function take(walk: AiWalk, chat: ChatRequest, model: Model): void {
+  walk.chat = chat;
+  walk.promptTokens = chatTokens(chat);
+  selectTargets(walk, chat, model);
 }
 
 type Answering = Extract<Asked, { failure: undefined }>;
@@ -71,6 +88,7 @@ function streamed(walk: AiWalk, chat: ChatRequest, first: Answering, incoming: I
   let { attempt, given } = first;
   const beganAt = performance.now();
   const { keeping } = walk;
+  const recovers = walk.model?.options?.stream.recovery === "continue";
   const recording = keeping?.writes === true ? new Recording() : undefined;
   const { readable, done } = deliver(incoming, {
     chat,
@@ -79,22 +97,25 @@ function streamed(walk: AiWalk, chat: ChatRequest, first: Answering, incoming: I
     native: given.native,
     promptTokens: () => Math.round(walk.promptTokens),
     client: walk.request.signal,
-    recover:
-      walk.model?.options?.stream.recovery === "continue"
-        ? (text, failure) =>
-            askElsewhere(walk, text, failure, (asked) => {
-              attempt?.end();
-              ({ attempt, given } = asked);
-              walk.target = given.target;
-            })
-        : undefined,
-    over({ usage, isEstimated, failure, left }) {
+    recover: recovers
+      ? (text, failure) => {
+          recordAttempt(walk, given.target, failure);
+          return askElsewhere(walk, text, failure, (asked) => {
+            attempt?.end();
+            ({ attempt, given } = asked);
+            walk.target = given.target;
+          });
+        }
+      : undefined,
+    over({ usage, isEstimated, failure, left, recoveries }) {
       attempt?.end();
       leave(walk);
-      if (keeping !== undefined && recording !== undefined && failure === undefined && !left) {
+      if (keeping !== undefined && recording !== undefined && failure === undefined && !left && recoveries === 0) {
         walk.ctx.waitUntil(recording.ended.then(() => keepStream(walk, keeping, recording)));
       }
       walk.failure = failure;
+      // It had begun well: only now is it known that it did not end so.
+      if (failure !== undefined && !recovers) recordAttempt(walk, given.target, failure);
       settle(walk, given, usage, performance.now() - beganAt, isEstimated);
       charge(walk, usage);
       recordCall(walk, failure === undefined ? 200 : statusOf(failure.kind), given.firstMs);

@@ -1,5 +1,5 @@
-// How long the first token of each target has taken lately, in this isolate. Lost when the isolate is: the policy's ceiling
-// then counts until enough is known again.
+// How long the first token of each target has taken lately, and which of them asked for a pause, in this isolate. Lost when
+// the isolate is: the policy's ceiling then counts until enough is known again.
 import { firstTokenCame, firstTokenMs, patience, type Patience } from "../core/providers/patience.ts";
 
 const KEPT = new Map<string, Patience>();
@@ -20,3 +20,15 @@ export const patienceFor = (target: string, ceilingMs: number): number => firstT
 export const tokenCame = (target: string, ms: number): void => firstTokenCame(keptOf(target), ms);
 /** It did not come in time: the next one is given more, for the model may have become slower and not ill. */
 export const tokenLate = (target: string, waitedMs: number): void => firstTokenCame(keptOf(target), waitedMs);
+
+/** Epoch ms until when a target asked not to be asked. */
+const RESTING = new Map<string, number>();
+/** No provider puts a model to sleep for longer. */
+const LONGEST_REST_MS = 60_000;
+
+export function rest(target: string, ms: number, now: number): void {
+  if (RESTING.size >= MOST_TARGETS) RESTING.clear();
+  RESTING.set(target, now + Math.min(ms, LONGEST_REST_MS));
+}
+
+export const isResting = (target: string, now: number): boolean => now < (RESTING.get(target) ?? 0);

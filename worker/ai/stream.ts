@@ -10,6 +10,7 @@ import type { Delta, Frame, StreamWriter } from "../core/providers/deltas.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import { addUsage, mayContinue, noteSent, nothingSent, splitShare, type Sent } from "../core/providers/recovery.ts";
 import { endSplice, startSplice, takePiece, type Splice } from "../core/providers/splice.ts";
+import { coalesce, withItsEnd } from "./bytes.ts";
 import type { Incoming } from "./incoming.ts";
 
 /** The rest of an answer, begun by another target. */
@@ -37,6 +38,7 @@ export interface StreamEnd {
   /** As told by all who took part, or estimated of what was sent. */
   readonly usage: Usage;
   readonly isEstimated: boolean;
+  /** What the client was told of; what was mended is none. */
   readonly failure: Failure | undefined;
   /** The client left before the end. */
   readonly left: boolean;
@@ -67,6 +69,8 @@ class Outgoing {
   #usedBefore: Usage | undefined = undefined;
   #usageSeen = false;
   #native: boolean;
+  /** What went wrong first, and what the client was told of. */
+  #first: Failure | undefined = undefined;
   #failure: Failure | undefined = undefined;
   #splice: Splice | undefined = undefined;
   /** The provider's own end marker, and a continuation's reason to end: they wait until all is known to be well. */
@@ -123,8 +127,10 @@ class Outgoing {
       const over = this.#incoming.end;
       const broke = over.kind === "whole" ? await this.#finish(over.finished) : over.failure;
       if (broke === undefined || this.#left) return;
-      this.#failure ??= broke;
-      if (!(await this.#recover(broke))) return this.#write(this.#delivery.writer.fail(this.#failure));
+      this.#first ??= broke;
+      if (await this.#recover(broke)) continue;
+      this.#failure = this.#first;
+      return this.#write(this.#delivery.writer.fail(this.#failure));
     }
   }
 
@@ -259,8 +265,10 @@ class Outgoing {
   // --- recovery ---
 
   async #recover(failure: Failure): Promise<boolean> {
-    const { recover, chat } = this.#delivery;
+    const { recover, chat, dialect } = this.#delivery;
     if (recover === undefined || this.#recoveries >= MOST_RECOVERIES) return false;
+    // Its events are numbered and tell of each other: bytes of two writers do not make one answer.
+    if (this.#native && dialect === "responses") return false;
     if (!isMendable(failure) || this.#splice?.state === "diverged" || !mayContinue(chat, this.#sent)) return false;
     this.#incoming.close();
     const rest = await recover(this.#sent.text, failure);
@@ -299,15 +307,6 @@ const isMendable = ({ kind }: Failure): boolean =>
   kind === "rate_limited" ||
   kind === "unreachable";
 
-/** A marker is one as soon as its CR is there: the LF that belongs to it need not be waited for. */
-function withItsEnd(marker: Uint8Array): Uint8Array {
-  if (marker.at(-1) !== 13 || !marker.includes(10)) return marker;
-  const whole = new Uint8Array(marker.length + 1);
-  whole.set(marker);
-  whole[marker.length] = 10;
-  return whole;
-}
-
 /** What ends a whole answer in this dialect, after its last event. */
 function closing(dialect: Dialect): string {
   switch (dialect) {
@@ -331,20 +330,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Frames that lie side by side in one buffer, as one piece each: one write instead of many. */
-function coalesce(pieces: readonly Uint8Array[]): Uint8Array[] {
-  const joined: Uint8Array[] = [];
-  let last: Uint8Array | undefined;
-  for (const piece of pieces) {
-    if (last !== undefined && last.buffer === piece.buffer && last.byteOffset + last.byteLength === piece.byteOffset) {
-      last = new Uint8Array(last.buffer, last.byteOffset, last.byteLength + piece.byteLength);
-      joined[joined.length - 1] = last;
-    } else {
-      last = piece;
-      joined.push(piece);
-    }
-  }
-  return joined;
 }

@@ -111,6 +111,7 @@ describe("the gate", () => {
   it("waits for every choice", () => {
     expect(play(["text", "stop", "ended"], { choices: 2 })).toBe("commit pass cut");
     expect(play(["text", "stop", "stop", "ended"], { choices: 2 })).toBe("commit pass pass finish");
+    expect(play(["text", "stop", "done"], { choices: 2 })).toBe("commit pass finish-marked");
   });
 
   it("holds no more than a beginning", () => {

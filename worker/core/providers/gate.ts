@@ -48,7 +48,7 @@ export type Verdict =
   | { readonly do: "commit" }
   | { readonly do: "pass" }
   | { readonly do: "drop" }
-  /** It is whole. `marked`: this event says so itself. `finished`: every choice gave its reason. */
+  /** It is whole. `marked`: this event says so itself. `finished`: a reason to end was given. */
   | { readonly do: "finish"; readonly marked: boolean; readonly finished: boolean }
   /** Another target before the first word; a continuation or an error event after it. */
   | { readonly do: "fail"; readonly failure: Failure };
@@ -130,7 +130,7 @@ function frameCame(gate: Gate, frame: Frame, options: GateOptions, now: number):
     } else if (delta.kind === "error") {
       // After the reason to end nothing is missing any more.
       return isFinished(gate, options) ? DROP : { do: "fail", failure: delta.failure };
-    } else if (delta.kind === "done") return doneCame(gate, options);
+    } else if (delta.kind === "done") return doneCame(gate);
   }
   if (progress) gate.progressAt = now;
   if (gate.committed) return wasCommitted ? PASS : COMMIT;
@@ -139,9 +139,9 @@ function frameCame(gate: Gate, frame: Frame, options: GateOptions, now: number):
 }
 
 /** A marker without a reason to end is a whole answer all the same, if there was one. */
-function doneCame(gate: Gate, options: GateOptions): Verdict {
+function doneCame(gate: Gate): Verdict {
   if (!gate.committed) return fail("invalid_answer", "the answer is empty");
-  return { do: "finish", marked: true, finished: isFinished(gate, options) };
+  return { do: "finish", marked: true, finished: gate.finishes > 0 };
 }
 
 /**

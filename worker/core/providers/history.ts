@@ -60,6 +60,14 @@ export function expectedMs({ firstMs, rates }: History): number | undefined {
   return mean(firstMs) + (ORDINARY_ANSWER * 1000) / (rates.length === 0 ? ORDINARY_RATE : mean(rates));
 }
 
+const LAST = 10;
+
+/** Half of its last answers were answers, or nothing is known of it. */
+export function isWell({ outcomes }: History): boolean {
+  const last = outcomes.slice(-LAST);
+  return last.reduce((sum, outcome) => sum + outcome, 0) * 2 >= last.length;
+}
+
 /** 0 to 100. */
 export const reliability = ({ outcomes, answered }: History, { minimum, neutral }: HistoryOptions): number =>
   outcomes.length < Math.max(1, minimum) ? neutral : (100 * answered) / outcomes.length;
