@@ -142,7 +142,7 @@ test("little evidence moves the estimate little, from what is likely there", () 
   refresh(far.c, far.known, service, adaptive, 1000, scoreOptions);
   expect(far.c.ewmaMs).toBe(150);
   settle(far.c, far.known, service, "ok", 250, 0, 1000, scoring);
-  expect(far.c.ewmaMs).toBeCloseTo(150 + (2 / 3) * 100, 5);
+  expect(far.c.ewmaMs).toBeCloseTo(150 + 100 / 1.35, 5);
 });
 
 test("refreshing brings the score up to date", () => {

@@ -32,11 +32,6 @@ const SAME_COST = 1.1;
  * two that answer in five milliseconds and in ten are alike, and two in fifty and in a hundred are not.
  */
 const NOISE_MS = 15;
-/**
- * A ramping candidate takes its ramp's part of what is drawn for it first, its share by weight: not more because it is idle and
- * the other busy, which it always is. And nothing while it would cost more than this many times as much.
- */
-const MOST_OF_RAMPING = 2;
 /** Home is left only for somewhere that costs this much less: the estimate of a place nobody asks is the older one. */
 const LEAVES_HOME = 1.15;
 /** Between regions a request in flight counts for less: it is mostly on its way. */
@@ -185,12 +180,14 @@ function chooseOfTwo(
   const costA = yardstick.cost(a, likelyMs(a, b, input), input);
   const costB = yardstick.cost(b, likelyMs(b, a, input), input);
   let winner = costA > costB * SAME_COST ? second : first;
-  // There is nothing to learn from one that owes an answer for longer than it usually takes.
-  state.last.explored = explores && !isOverdue(candidates[first + second - winner]!, input);
-  if (state.last.explored) winner = first + second - winner;
   if (a.ramp !== b.ramp) {
-    const takes = a.ramp > b.ramp || (state.evenRamp < a.ramp && costA <= costB * MOST_OF_RAMPING);
-    winner = takes ? first : second;
+    // A ramping one takes its ramp's part of what is drawn for it first, its share by weight, and not more because it is idle
+    // and the other busy, which it always is.
+    if (a.ramp > b.ramp || state.evenRamp >= a.ramp) winner = a.ramp > b.ramp ? first : second;
+  } else {
+    // There is nothing to learn from one that owes an answer for longer than it usually takes.
+    state.last.explored = explores && !isOverdue(candidates[first + second - winner]!, input);
+    if (state.last.explored) winner = first + second - winner;
   }
   recordOpinions(candidates[winner]!, candidates[first + second - winner]!, input, first + second - winner);
   return winner;

@@ -43,8 +43,8 @@ const MEMORY_MS = 20_000;
 const FAILING_MS = 5000;
 /** And no more than about so many answers count, however many come: at a hundred a second that is long to wait. */
 const MOST_WEIGHT = 2;
-/** Evidence is weighed against that many typical answers: a single one moves the estimate two thirds of the way. */
-const TYPICAL_WEIGHT = 0.5;
+/** Evidence is weighed against that many typical answers: a single one moves the estimate three quarters of the way. */
+const TYPICAL_WEIGHT = 0.35;
 /** Doubt: this many good answers are believed beforehand, so that one failure is not "always fails". */
 const GOOD_FAITH = 1;
 /** A failure costs as much as an answer this many times the typical one would, or `slowMs` when that is more. */
