@@ -199,12 +199,12 @@ describe.each(ADAPTERS)("%s", (adapter) => {
   });
 
   // Where a provider speaks these itself, the client's own words reach it and its bytes come back (ai-door.test.ts).
-  const fake = FAKES[adapter];
-  const speaks = (path: string): boolean => fake === FAKES["openai"] && path !== "";
-  it.skipIf(
-    speaks("responses") &&
-      !["azure", "together", "deepseek", "mistral", "openrouter", "ollama", "workers-ai", "custom"].includes(adapter),
-  )("responses", async () => {
+  const isOpenai = FAKES[adapter] === FAKES["openai"];
+  const translatesResponses =
+    !isOpenai ||
+    ["azure", "together", "deepseek", "mistral", "openrouter", "ollama", "workers-ai", "custom"].includes(adapter);
+  const translatesCompletions = !isOpenai || ["deepseek", "mistral", "groq", "workers-ai"].includes(adapter);
+  const expectResponses = async (): Promise<void> => {
     const whole = await openai.responses.create({ model, instructions: "Be brief.", input: "Hi" });
     expect(whole.output_text).toBe(ORDINARY.text);
     expect(whole.usage).toMatchObject({ input_tokens: 11, output_tokens: 7 });
@@ -223,20 +223,19 @@ describe.each(ADAPTERS)("%s", (adapter) => {
       expect(calls).toEqual(CALLING.calls?.map(({ name, args }) => [name, args]));
     }
     expect(refusals).toEqual([]);
-  });
+  };
 
-  it.skipIf(speaks("completions") && !["deepseek", "mistral", "groq", "workers-ai"].includes(adapter))(
-    "completions",
-    async () => {
-      const whole = await openai.completions.create({ model, prompt: "Once" });
-      expect(whole.choices[0]).toMatchObject({ text: ORDINARY.text, finish_reason: "stop" });
-      let text = "";
-      for await (const chunk of await openai.completions.create({ model, prompt: "Once", stream: true }))
-        text += chunk.choices[0]?.text ?? "";
-      expect(text).toBe(ORDINARY.text);
-      expect(refusals).toEqual([]);
-    },
-  );
+  const expectCompletions = async (): Promise<void> => {
+    const whole = await openai.completions.create({ model, prompt: "Once" });
+    expect(whole.choices[0]).toMatchObject({ text: ORDINARY.text, finish_reason: "stop" });
+    let text = "";
+    for await (const chunk of await openai.completions.create({ model, prompt: "Once", stream: true }))
+      text += chunk.choices[0]?.text ?? "";
+    expect(text).toBe(ORDINARY.text);
+    expect(refusals).toEqual([]);
+  };
+  if (translatesResponses) it("responses", () => expectResponses());
+  if (translatesCompletions) it("completions", () => expectCompletions());
 
   it("thoughts, told as each surface tells them", async () => {
     say = THINKING;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { described, isSecretName, redact, REDACTED } from "../../../worker/core/security/redact.ts";
+import { described, isSecretName, redact, REDACTED, queryHoldsSecret } from "../../../worker/core/security/redact.ts";
 
 const CANARY = "c4n4ry5ecret0123456789";
 
@@ -67,3 +67,13 @@ describe("redact", () => {
     for (const name of ["model", "max_tokens", "keyboard", ""]) expect(isSecretName(name)).toBe(false);
   });
 });
+
+it.each([
+  ["https://a/b?api_key=1", true],
+  ["https://a/b?x=1&access-token=2", true],
+  ["https://a/b?x=1&Signature=2&y=3", true],
+  ["https://a/b?keyword=monkey", false],
+  ["https://a/b?token", false],
+  ["https://a/token=1", false],
+  ["", false],
+])("a query that holds a secret: %s", (url, holds) => expect(queryHoldsSecret(url)).toBe(holds));

@@ -16,6 +16,19 @@ const SECRET_NAMES: ReadonlySet<string> = new Set(
 /** `X-API-Key`, `api_key`, `apiKey`: whether a field, parameter or member of this name is never recorded. */
 export const isSecretName = (name: string): boolean => SECRET_NAMES.has(name.toLowerCase().replaceAll(/[-_]/g, ""));
 
+/** Whether a query names a parameter that is never recorded. `url` may be any text with a `?`. */
+export function queryHoldsSecret(url: string): boolean {
+  let at = url.indexOf("?");
+  while (at >= 0) {
+    const end = url.indexOf("&", at + 1);
+    const pair = url.slice(at + 1, end < 0 ? url.length : end);
+    const equals = pair.indexOf("=");
+    if (equals > 0 && isSecretName(pair.slice(0, equals))) return true;
+    at = end;
+  }
+  return false;
+}
+
 // Each alternative is linear: its repeated part cannot be matched in two ways.
 const SECRETS = new RegExp(
   [

@@ -3,6 +3,7 @@
 // is needed for an answer to be right.
 import { LRUCache } from "lru-cache";
 import type { EntryMeta } from "../../core/cache/entry.ts";
+import { queryHoldsSecret } from "../../core/security/redact.ts";
 import { hash32 } from "../../core/stats/hash.ts";
 import type { Background } from "../news.ts";
 import { MemoryTier, type MemoryEntry } from "./memory.ts";
@@ -109,13 +110,15 @@ export class CacheStore {
 
   /** A body too large for memory goes to the levels below as it streams in. False when there are none. */
   keepStream(meta: EntryMeta, body: Exclude<StoredBody, Uint8Array>, background: Background): boolean {
-    if (this.below === undefined) return false;
+    if (this.below === undefined || queryHoldsSecret(meta.url)) return false;
     this.#putBelow(meta, body, background);
     return true;
   }
 
+  /** What was asked for with a credential in its query never leaves this isolate's memory. */
   #putBelow(meta: EntryMeta, body: StoredBody, background: Background): void {
-    if (this.below !== undefined) background.waitUntil(this.below.put(meta, body, background));
+    if (this.below !== undefined && !queryHoldsSecret(meta.url))
+      background.waitUntil(this.below.put(meta, body, background));
   }
 
   /** New metadata for what is stored already (RFC 9111 §4.3.4), in every level. */
@@ -125,7 +128,7 @@ export class CacheStore {
     const isNewVariant = entry.meta.variant !== meta.variant;
     if (below !== undefined && !isNewVariant) background.waitUntil(below.update(meta, background));
     if (!(entry.body instanceof Uint8Array)) return { ...entry, meta };
-    if (below !== undefined && isNewVariant) background.waitUntil(below.put(meta, entry.body, background));
+    if (isNewVariant) this.#putBelow(meta, entry.body, background);
     return this.memory.keep(meta, entry.body) ?? { ...entry, meta };
   }
 
