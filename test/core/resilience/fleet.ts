@@ -48,6 +48,9 @@ export interface Isolate {
   /** Calls a second, as of the last report that had any. */
   load: number;
   reportedAt: number;
+  /** Number of the last report, and of the newest that was answered: an answer that was overtaken is none. */
+  reported: number;
+  heard: number;
   open: boolean;
   passed: number;
   failed: number;
@@ -94,6 +97,8 @@ export class Fleet {
       counts: { ok: 0, failed: 0, limited: 0, slow: 0 },
       load: 0,
       reportedAt: 0,
+      reported: 0,
+      heard: 0,
       open: false,
       passed: 0,
       failed: 0,
@@ -204,6 +209,7 @@ export class Fleet {
     if (!urgent && this.now - isolate.reportedAt < 1000) return;
     const spanMs = Math.min(10_000, Math.max(1000, this.now - isolate.reportedAt));
     isolate.reportedAt = this.now;
+    const number = ++isolate.reported;
     const { counts } = isolate;
     isolate.counts = { ok: 0, failed: 0, limited: 0, slow: 0 };
     const calls = counts.ok + counts.failed + counts.limited;
@@ -233,6 +239,9 @@ export class Fleet {
       this.shared = settle(this.shared, this.now);
       const verdict = verdictOf(this.shared);
       this.at(this.objectMs / 2, () => {
+        // As the platform does it: what an overtaken answer grants was used, or given back, meanwhile.
+        if (number < isolate.heard) return done();
+        isolate.heard = number;
         isolate.news.at = this.now;
         isolate.news.away = false;
         hear(isolate.gate, verdict, leaseEnd, this.now, this.options, this.#chance);
