@@ -93,12 +93,6 @@ describe("what one pass finds", () => {
     expect(readRequestFields(new Headers({ "x-big": "h".repeat(70_000) })).bytes).toBeGreaterThan(65_536);
   });
 
-  it("is the same however many names were made up before", () => {
-    for (let made = 0; made < 2_000; made++) readRequestFields(new Headers({ [`x-made-up-${made}`]: "1" }));
-    const fields = readRequestFields(new Headers({ "x-made-up-7": "1", via: "1.1 v", "x-forwarded-for": "6.6.6.6" }));
-    expect(fields).toMatchObject({ via: "1.1 v", drop: ["x-forwarded-for"] });
-  });
-
   it("is that a request which names dozens of fields is none", () => {
     const connection = Array.from({ length: 40 }, (_, n) => `x-${n}`).join();
     expect(readRequestFields(new Headers({ connection })).valid).toBe(false);

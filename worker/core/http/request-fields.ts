@@ -42,13 +42,9 @@ export interface FieldSource {
   forEach(callback: (this: RequestFields, value: string, name: string) => void, self: RequestFields): void;
 }
 
-/**
- * Names that were seen to mean nothing here: nearly all requests bring the same few, and one look into a set is cheaper than
- * comparing a name with all those below. Who makes up names makes it begin anew.
- */
-const meaningless = new Set<string>();
-const MOST_NAMES = 512;
-const LONGEST_NAME = 64;
+/** 1 for the first characters of names that may matter here: most names are done with after one look. */
+const MATTERS = new Uint8Array(128);
+for (const char of "acefikprtuvwx") MATTERS[char.charCodeAt(0)] = 1;
 
 export function readRequestFields(headers: FieldSource): RequestFields {
   const fields = new RequestFields();
@@ -59,7 +55,7 @@ export function readRequestFields(headers: FieldSource): RequestFields {
 
 function readField(this: RequestFields, value: string, name: string): void {
   this.bytes += name.length + value.length + 4;
-  if (meaningless.has(name)) return;
+  if (MATTERS[name.charCodeAt(0)] !== 1) return;
   switch (name) {
     case "authorization":
       this.authorization = value;
@@ -125,18 +121,9 @@ function readField(this: RequestFields, value: string, name: string): void {
       this.targetService = value;
       break;
     default:
-      if (!isDroppedFromRequest(name)) {
-        forget(name);
-        return;
-      }
+      if (!isDroppedFromRequest(name)) return;
   }
   (this.drop ??= []).push(name);
-}
-
-function forget(name: string): void {
-  if (name.length > LONGEST_NAME) return;
-  if (meaningless.size >= MOST_NAMES) meaningless.clear();
-  meaningless.add(name);
 }
 
 /** Takes the fields that a pass has found wanting out of `headers`: the mutable copy that goes on. */
