@@ -160,6 +160,9 @@ async function whoAsks(c: Asked): Promise<{ role: Role; actor: string } | Respon
 function note(c: Asked, kind: "admin_refused" | "admin_denied", route: string, who: string): void {
   const isolate = c.get("isolate");
   isolate.security.note({ kind, route, who, address: c.req.header("cf-connecting-ip") ?? "" }, isolate.now());
+  // Traffic may be far away: what is to be told of is told by the request that brought it.
+  const { reporter, now } = c.get("isolate");
+  if (reporter.due(now())) c.executionCtx.waitUntil(reporter.send());
 }
 
 function comesFrom(text: string | undefined, ranges: readonly string[]): boolean {
