@@ -21,6 +21,16 @@ describe("metrics of an isolate", () => {
     expect(metrics).toMatchObject({ total: 7, failed: 2 });
   });
 
+  it("tell once what happened since they were last asked, further attempts and the cache's word too", () => {
+    const metrics = new Metrics();
+    metrics.observe("/a", "users", 200, 5, "hit", -1);
+    metrics.observe("/a", "users", 503, 5, "miss", 2);
+    metrics.observe("/a", "users", 429, 5, "unasked", 1);
+    const row = { route: "/a", service: "users", requests: 3, failed: 1, rejected: 1, limited: 1, lookups: 2, hits: 1 };
+    expect(metrics.slices()).toMatchObject([{ ...row, retries: 3 }]);
+    expect(metrics.slices()).toEqual([]);
+  });
+
   it("put a time that equals a bound into its bucket", () => {
     const metrics = new Metrics();
     for (const bound of DURATION_BOUNDS_MS) metrics.observe("/", "s", 200, bound);

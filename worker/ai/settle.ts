@@ -81,7 +81,14 @@ export function capture(walk: AiWalk, status: number): void {
   const { metrics, reporter } = walk.gateway.isolate;
   metrics.inFlight--;
   const service = walk.target === undefined ? "" : walk.target.provider.service.name;
-  metrics.observe(`ai ${walk.surface.operation}`, service, status, performance.now() - walk.startedAt);
+  metrics.observe(
+    `ai ${walk.surface.operation}`,
+    service,
+    status,
+    performance.now() - walk.startedAt,
+    "unasked",
+    walk.attempts - 1,
+  );
   if (walk.failure !== undefined && walk.attempts === 0) metrics.refuse(`ai_${walk.failure.kind}`);
   if (!walk.streams) recordCall(walk, status, 0);
   if (reporter.due(Date.now()) && (!walk.abandoned || reporter.isUrgent)) walk.ctx.waitUntil(reporter.send());

@@ -13,7 +13,7 @@ export function capture(walk: Walk, status: number): void {
   metrics.inFlight--;
   const route = walk.route === undefined ? "" : walk.route.id;
   const service = walk.service === undefined ? "" : walk.service.compiled.name;
-  metrics.observe(route, service, status, tookMs, cacheWord(walk.cacheStatus));
+  metrics.observe(route, service, status, tookMs, cacheWord(walk.cacheStatus), walk.attempts - 1);
   if (walk.strikes !== undefined) {
     for (const { order, group } of walk.strikes) {
       const befell = group === "faulted" && !walk.struck ? "neither" : group;

@@ -39,6 +39,8 @@ interface Untold {
   lookups: number;
   hits: number;
   faulted: number;
+  /** Attempts after the first. */
+  retries: number;
   readonly times: Sketch;
 }
 
@@ -48,7 +50,7 @@ export type CacheWord = "unasked" | "hit" | "miss";
 type Group = NonNullable<SliceRow["group"]>;
 
 const untold = (): Untold => ({
-  ...{ classes: [0, 0, 0, 0, 0, 0], limited: 0, lookups: 0, hits: 0, faulted: 0 },
+  ...{ classes: [0, 0, 0, 0, 0, 0], limited: 0, lookups: 0, hits: 0, faulted: 0, retries: 0 },
   times: sketch(),
 });
 
@@ -56,11 +58,11 @@ const untold = (): Untold => ({
 function tell(own: Untold): Slice | undefined {
   const requests = own.times.count;
   if (requests === 0) return undefined;
-  const { limited, lookups, hits, faulted, times } = own;
+  const { limited, lookups, hits, faulted, retries, times } = own;
   const [, , , , rejected = 0, failed = 0] = own.classes;
-  const slice = { requests, failed, rejected, limited, lookups, hits, faulted, times: flatten(times) };
+  const slice = { requests, failed, rejected, limited, lookups, hits, faulted, retries, times: flatten(times) };
   own.classes.fill(0);
-  own.limited = own.lookups = own.hits = own.faulted = 0;
+  own.limited = own.lookups = own.hits = own.faulted = own.retries = 0;
   clearSketch(times);
   return slice;
 }
@@ -106,7 +108,14 @@ export class Metrics {
   #told = { total: 0, failed: 0, refused: 0 };
 
   /** One answered request: the compiled route's id and the service's name, both "" when no route took it. */
-  observe(route: string, service: string, status: number, totalMs: number, cache: CacheWord = "unasked"): void {
+  observe(
+    route: string,
+    service: string,
+    status: number,
+    totalMs: number,
+    cache: CacheWord = "unasked",
+    retries = 0,
+  ): void {
     this.total++;
     if (status >= 500) this.failed++;
     const series = this.#routes.get(route)?.get(service) ?? this.#open(route, service);
@@ -115,6 +124,7 @@ export class Metrics {
     classes[statusClass]!++;
     untold.classes[statusClass]!++;
     if (status === 429) untold.limited++;
+    if (retries > 0) untold.retries += retries;
     if (cache !== "unasked") {
       untold.lookups++;
       if (cache === "hit") untold.hits++;

@@ -36,6 +36,12 @@ export class RegionRollups {
   take(report: Report): void {
     for (const row of report.slices ?? []) {
       for (const series of seriesOf(row, report.region)) this.#add(series, row);
+      // A model's calls are part of requests that are counted already; what they use and cost is not.
+      const spent = row.provider === undefined ? undefined : spentOf(row);
+      if (spent !== undefined) {
+        this.#add("fleet", spent);
+        this.#add(seriesName("region", report.region), spent);
+      }
     }
     for (const [service, instances] of Object.entries(report.services)) {
       for (const [id, delta] of Object.entries(instances)) {
@@ -93,6 +99,10 @@ function seriesOf({ route, service, provider, model, experiment, group }: SliceR
   if (provider !== undefined) series.push(seriesName("provider", provider));
   if (provider !== undefined && model !== undefined) series.push(seriesName("model", `${provider}/${model}`));
   return series;
+}
+
+function spentOf({ inputTokens = 0, outputTokens = 0, microdollars = 0 }: SliceRow): Slice | undefined {
+  return inputTokens + outputTokens + microdollars > 0 ? { inputTokens, outputTokens, microdollars } : undefined;
 }
 
 function sliceOf({ ok, failed, limited, times }: InstanceDelta): Slice | undefined {
