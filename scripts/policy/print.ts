@@ -3,7 +3,7 @@ import { styleText } from "node:util";
 import Table from "cli-table3";
 import type { RouteExplanation } from "../../worker/core/policy/explain.ts";
 import type { PolicyProblem } from "../../worker/core/policy/parse.ts";
-import type { Change } from "./diff.ts";
+import type { Change } from "../../worker/core/policy/differences.ts";
 import type { Explanation, HistoryEntry } from "./gateway.ts";
 
 const VALUE_LENGTH = 160;

@@ -48,6 +48,34 @@ async function obeyedBy(origins: readonly string[], mark: string): Promise<void>
   }
 }
 
+const check = async (document: unknown): Promise<unknown> => {
+  const body = typeof document === "string" ? document : JSON.stringify(document);
+  const answer = await rig.admin("policy/check", { method: "POST", body });
+  expect(answer.status).toBe(200);
+  return answer.json();
+};
+
+describe("asking about a document", () => {
+  it("tells what is wrong with it and where, or what it would change, and stores nothing", async () => {
+    await put(marked("in force"));
+    const before = (await rig.admin("policy")).headers.get("etag");
+    expect(await check('{"services": ')).toMatchObject({ valid: false, errors: [{ path: "" }] });
+    expect(await check({ ...marked("x"), expose: "yes" })).toMatchObject({
+      valid: false,
+      errors: [{ path: "expose", message: "must be true or false" }],
+    });
+    const generation = Number(before?.replaceAll('"', ""));
+    expect(await check(marked("in force"))).toMatchObject({ valid: true, generation, changes: [] });
+    const path = "routes[0].rewrite.responseHeaders.set.X-Mark";
+    expect(await check(marked("other"))).toMatchObject({
+      valid: true,
+      changes: [{ kind: "changed", path, before: "in force", after: "other" }],
+    });
+    expect((await rig.admin("policy")).headers.get("etag")).toBe(before);
+    expect(await markAt(rig.g1)).toBe("in force");
+  });
+});
+
 describe("writing", () => {
   it("a written policy is in force where it was written when the write is answered", async () => {
     const answer = await put(marked("written"));

@@ -13,6 +13,7 @@ const roleName = (role: Role): string => `sluice:${role}`;
 export const NEEDS: Readonly<Record<string, Role>> = {
   "GET /admin/policy": "viewer",
   "PUT /admin/policy": "admin",
+  "POST /admin/policy/check": "viewer",
   "POST /admin/policy/rollback": "admin",
   "GET /admin/policy/history": "viewer",
   "POST /admin/explain": "viewer",

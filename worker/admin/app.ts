@@ -18,7 +18,7 @@ import { explain } from "./explain.ts";
 import { getHistoryOfTraffic } from "./history.ts";
 import { metrics } from "./metrics.ts";
 import { createKey, getKeys, revokeKey } from "./keys.ts";
-import { getHistory, getPolicy, putPolicy, rollbackPolicy } from "./policy.ts";
+import { checkPolicy, getHistory, getPolicy, putPolicy, rollbackPolicy } from "./policy.ts";
 import { health, ready } from "./ready.ts";
 import { refusal } from "./refuse.ts";
 import { getSecurity } from "./security.ts";
@@ -49,6 +49,7 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.use("/admin/*", guard);
   app.get("/admin/policy", getPolicy);
   app.put("/admin/policy", putPolicy);
+  app.post("/admin/policy/check", checkPolicy);
   app.post("/admin/policy/rollback", rollbackPolicy);
   app.get("/admin/policy/history", getHistory);
   app.post("/admin/explain", explain);

@@ -13,10 +13,18 @@ export interface JsonBody {
 
 /** The body, or the refusal that says why not. */
 export async function readBody(c: Asked): Promise<Result<JsonBody, Response>> {
-  const text = await readText(c.req.raw, DOCUMENT_LIMITS.maxBytes);
-  if (text === undefined) return refuse(refusal(c, { code: "body_too_large" }));
-  const json = readJson(text, DOCUMENT_LIMITS);
-  return json.ok ? ok({ text, value: json.value }) : refuse(refusal(c, { code: "body_invalid", errors: [json.error] }));
+  const text = await readText(c);
+  if (!text.ok) return text;
+  const json = readJson(text.value, DOCUMENT_LIMITS);
+  return json.ok
+    ? ok({ text: text.value, value: json.value })
+    : refuse(refusal(c, { code: "body_invalid", errors: [json.error] }));
+}
+
+/** The body as it was sent, or the refusal of one that is too long. */
+export async function readText(c: Asked): Promise<Result<string, Response>> {
+  const text = await textWithin(c.req.raw, DOCUMENT_LIMITS.maxBytes);
+  return text === undefined ? refuse(refusal(c, { code: "body_too_large" })) : ok(text);
 }
 
 /** A body of a known, small shape. */
@@ -36,7 +44,7 @@ export async function readShape<Schema extends v.GenericSchema>(
 }
 
 /** Undefined when it is longer than `most`: what lies behind the limit is never read. */
-async function readText(request: Request, most: number): Promise<string | undefined> {
+async function textWithin(request: Request, most: number): Promise<string | undefined> {
   if (Number(request.headers.get("content-length") ?? 0) > most) return undefined;
   if (request.body === null) return "";
   const chunks: Uint8Array[] = [];

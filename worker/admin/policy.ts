@@ -2,14 +2,17 @@
 // changes (If-Match); it is answered after `ControlObject` stored it, and this isolate obeys at once, the others within
 // five seconds. A document that lies in KV without a generation is shown, and written over, as generation 0.
 import * as v from "valibot";
-import { parsePolicy } from "../core/policy/parse.ts";
+import { differences } from "../core/policy/differences.ts";
+import { parsePolicy, type PolicyProblem } from "../core/policy/parse.ts";
+import { pendingSections } from "../core/policy/pending.ts";
+import type { Policy } from "../core/policy/schema.ts";
 import { checkTarget } from "../core/policy/targets.ts";
 import { POLICY_KEY } from "../core/protocol/names.ts";
 import type { PolicyDocument, PutAnswer } from "../core/protocol/objects.ts";
 import { ok, refuse, type Result } from "../core/result/result.ts";
 import { generationOf, type PolicyMetadata } from "../platform/policies.ts";
 import type { Asked } from "./context.ts";
-import { page, readBody, readShape } from "./body.ts";
+import { page, readBody, readShape, readText } from "./body.ts";
 import { expectedGeneration, matches } from "./etag.ts";
 import { refusal, unavailable } from "./refuse.ts";
 
@@ -42,12 +45,9 @@ export async function putPolicy(c: Asked): Promise<Response> {
   if (expected === "never") return refusal(c, { code: "precondition_failed" });
   const body = await readBody(c);
   if (!body.ok) return body.error;
-  const parsed = parsePolicy(body.value.text);
-  if (!parsed.ok) return refusal(c, { code: "policy_invalid", errors: parsed.error });
+  const checked = admissible(c, body.value.text);
+  if (!checked.ok) return refusal(c, { code: "policy_invalid", errors: checked.error });
   const isolate = c.get("isolate");
-  // Where it runs decides what it may call: locally that is everything, deployed nothing private.
-  const closed = checkTarget(parsed.value, "local", { allowPrivate: c.env.ALLOW_PRIVATE === "true" });
-  if (closed.length > 0) return refusal(c, { code: "policy_invalid", errors: closed });
   // Written anew, so that a document that differs in white space alone is the same document.
   const text = JSON.stringify(body.value.value);
   const note = c.req.query("note") ?? "";
@@ -56,6 +56,42 @@ export async function putPolicy(c: Asked): Promise<Response> {
   );
   if (!stored.ok) return unavailable(c);
   return answered(c, stored.value, text);
+}
+
+/** The policy that `text` is, or why this deployment would not take it. */
+function admissible(c: Asked, text: string): Result<Policy, readonly PolicyProblem[]> {
+  const parsed = parsePolicy(text);
+  if (!parsed.ok) return parsed;
+  // Where it runs decides what it may call: locally that is everything, deployed nothing private.
+  const closed = checkTarget(parsed.value, "local", { allowPrivate: c.env.ALLOW_PRIVATE === "true" });
+  return closed.length === 0 ? parsed : refuse(closed);
+}
+
+/** Changes told of one document: more is another document. */
+const MOST_CHANGES = 500;
+
+/**
+ * `POST policy/check`: what would become of a document if it were pushed, for an editor. Nothing is stored. A document that is
+ * wrong is a good question, so the answer is 200; `changes` are against the generation that the gateway now has.
+ */
+export async function checkPolicy(c: Asked): Promise<Response> {
+  const text = await readText(c);
+  if (!text.ok) return text.error;
+  const checked = admissible(c, text.value);
+  if (!checked.ok) return c.json({ valid: false, errors: checked.error, pending: [], changes: [], truncated: false });
+  const found = await findPolicy(c, undefined);
+  // The first policy of all is measured against nothing.
+  if (!found.ok && found.error.status !== 404) return found.error;
+  const stored = found.ok ? found.value : undefined;
+  const changes = stored === undefined ? [] : differences(JSON.parse(stored.text), JSON.parse(text.value));
+  return c.json({
+    valid: true,
+    errors: [],
+    pending: pendingSections(checked.value),
+    generation: stored?.generation ?? null,
+    changes: changes.slice(0, MOST_CHANGES),
+    truncated: changes.length > MOST_CHANGES,
+  });
 }
 
 const rollback = v.strictObject({

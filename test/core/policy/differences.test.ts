@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { differences } from "../../../scripts/policy/diff.ts";
+import { differences } from "../../../worker/core/policy/differences.ts";
 
 const shown = (before: unknown, after: unknown): string[] =>
   differences(before, after).map((change) => {

@@ -1,7 +1,6 @@
 // What changed between two JSON documents, by path. Lists are aligned before they are compared: by `id` or `name` where
 // all entries have one, else by what stayed the same, so that a route put on top does not change all others.
-import { isDeepStrictEqual } from "node:util";
-import { joinPath } from "../../worker/core/protocol/json.ts";
+import { joinPath } from "../protocol/json.ts";
 
 export type Change =
   | { readonly kind: "added"; readonly path: string; readonly after: unknown }
@@ -9,7 +8,7 @@ export type Change =
   | { readonly kind: "changed"; readonly path: string; readonly before: unknown; readonly after: unknown };
 
 export function differences(before: unknown, after: unknown, path = ""): Change[] {
-  if (isDeepStrictEqual(before, after)) return [];
+  if (isSame(before, after)) return [];
   if (Array.isArray(before) && Array.isArray(after)) return listDifferences(before, after, path);
   if (isObject(before) && isObject(after)) {
     const names = new Set([...Object.keys(before), ...Object.keys(after)]);
@@ -21,6 +20,20 @@ export function differences(before: unknown, after: unknown, path = ""): Change[
     });
   }
   return [{ kind: "changed", path, before, after }];
+}
+
+/** Of two values of JSON; the order of an object's members tells nothing. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((each, index) => isSame(each, other[index]));
+  }
+  if (!isObject(one) || !isObject(other)) return false;
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length &&
+    names.every((name) => Object.hasOwn(other, name) && isSame(one[name], other[name]))
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
