@@ -26,6 +26,8 @@ export interface RigOptions {
   faulty?: Fault | Readonly<Record<string, Fault>>;
   /** Further vars, over ADMIN_TOKEN, ALLOW_PRIVATE and REGION_NAME. */
   vars?: Readonly<Record<string, string>>;
+  /** Workers bound to the gateways as services: module scripts by binding name. */
+  services?: Readonly<Record<string, string>>;
   /** How long a gateway may take to be ready; default 10 s. */
   readyWithinMs?: number;
 }
@@ -184,8 +186,14 @@ export class Rig {
         Object.values(faultyClass).map((className) => [className, { className, useSQLite: true }]),
       ),
     };
+    const services = Object.entries(this.#options.services ?? {}).map(([binding, script]): V4WorkerOptions => ({
+      name: serviceName(binding),
+      modules: true,
+      script,
+      compatibilityDate: inject("gateway").options.compatibilityDate ?? "",
+    }));
     return {
-      workers: this.#options.faulty === undefined ? gateways : [...gateways, faulty],
+      workers: [...gateways, ...services, ...(this.#options.faulty === undefined ? [] : [faulty])],
       log: new Log(LogLevel.NONE),
       handleStructuredLogs: ({ level, message }) => void this.logs.push({ level, message }),
       cf: false,
@@ -211,6 +219,9 @@ export class Rig {
         REGION_NAME: regions[Math.min(index, regions.length - 1)] ?? "",
         ...this.#options.vars,
       },
+      serviceBindings: Object.fromEntries(
+        Object.keys(this.#options.services ?? {}).map((binding) => [binding, serviceName(binding)]),
+      ),
       durableObjects: Object.fromEntries(
         Object.entries(options.durableObjects ?? {}).map(([binding, object]) => [
           binding,
@@ -230,6 +241,8 @@ export class Rig {
     return worker === "g1" ? own : { ...own, scriptName: "g1" };
   }
 }
+
+const serviceName = (binding: string): string => `behind-${binding.toLowerCase().replaceAll("_", "-")}`;
 
 /** The workerd that `start` spawns. Node announces every child process on this channel. */
 let queue: Promise<unknown> = Promise.resolve();

@@ -2,6 +2,7 @@
 // policy is in force. What is wrong beside that (a refused document, sections not acted on, a dependency that is away)
 // is said in the body and does not take a working gateway out of service.
 import { pendingSections } from "../core/policy/pending.ts";
+import { unboundOf } from "../platform/carriers.ts";
 import type { OffPath } from "../platform/offpath.ts";
 import type { Asked } from "./context.ts";
 
@@ -19,6 +20,7 @@ export async function ready(c: Asked): Promise<Response> {
   const policy = await isolate.refresh(c.executionCtx, c.req.raw.cf as IncomingRequestCfProperties | undefined);
   if (policies.due(isolate.now(), LOOK_AGAIN_MS)) await policies.load(c.executionCtx);
   const inForce = policies.current ?? policy;
+  const unbound = inForce === undefined ? [] : unboundOf(inForce.policy, c.env);
   const body = {
     ready: inForce !== undefined,
     isolate: isolate.id,
@@ -32,6 +34,8 @@ export async function ready(c: Asked): Promise<Response> {
       ...(inForce?.policy.telemetry.analyticsEngine === true && c.env.ANALYTICS === undefined
         ? { analyticsEngine: { state: "unbound" } }
         : {}),
+      // Upstreams behind these cannot be reached.
+      ...(unbound.length > 0 ? { bindings: { state: "unbound", names: unbound } } : {}),
     },
   };
   return c.json(body, inForce === undefined ? 503 : 200, inForce === undefined ? { "retry-after": "1" } : {});

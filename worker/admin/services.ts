@@ -76,6 +76,8 @@ async function readingsOf(c: Asked, service: string): Promise<Seen> {
 interface Shown {
   readonly id: string;
   readonly url: string;
+  /** Binding its requests go through. */
+  readonly via?: string;
   readonly region: string;
   readonly weight: number;
   readonly metadata: CompiledInstance["metadata"];
@@ -84,8 +86,9 @@ interface Shown {
 
 /** Those the policy lists, and those that some region has discovered. */
 function membersOf(service: CompiledService, seen: Seen): Shown[] {
-  const listed = service.instances.map(({ id, origin, basePath, region, weight, metadata }) => ({
+  const listed = service.instances.map(({ id, origin, basePath, via, region, weight, metadata }) => ({
     ...{ id, url: origin + basePath, region, weight, metadata },
+    ...(via === "" ? {} : { via }),
     from: "policy",
   }));
   const members = new Map(listed.map((each): [string, Shown] => [each.id, each]));

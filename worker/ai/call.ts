@@ -10,6 +10,7 @@ import { headersFor, secretOf } from "../platform/call-headers.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { sendFaulted } from "../platform/faults.ts";
 import { signV4 } from "../platform/sigv4.ts";
+import { carrierOf } from "../platform/carriers.ts";
 import { send } from "../platform/upstream.ts";
 import type { Provider, Target } from "./compiled.ts";
 import { stateOf, type Credential } from "./state.ts";
@@ -93,6 +94,7 @@ async function once(
     carrier: undefined,
     signal,
     onEdge: gateway.onEdge,
+    via: carrierOf(gateway.env, instance.via),
   };
   const url = instance.origin + instance.basePath + path;
   const faults = strikes === undefined ? [] : faultsAt(strikes, provider.name, instance.id);

@@ -203,7 +203,7 @@ export class Forwarding implements Exchange<Response> {
     const { onEdge } = walk.gateway;
     const carrier = this.#carries ? walk.request : undefined;
     const headers = requestHeaders(walk);
-    const sending = { method, headers, body, carrier, signal, onEdge, waiter: this };
+    const sending = { method, headers, body, carrier, signal, onEdge, via: to.via, waiter: this };
     if (walk.strikes === undefined) return send(urlAt(walk, to), sending, deadlineMs);
     const faults = faultsAt(walk.strikes, to.compiled.service, to.compiled.id);
     if (faults.length === 0) return send(urlAt(walk, to), sending, deadlineMs);

@@ -9,6 +9,7 @@ import { CHECKED_BYTES, checkProblem } from "../core/resilience/check.ts";
 import { healthStep, UNCHECKED } from "../core/routing/health.ts";
 import type { Health } from "../core/routing/health.ts";
 import { headersFor } from "./call-headers.ts";
+import { carrierOf } from "./carriers.ts";
 import type { Env } from "./env.ts";
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS checks (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL);`;
@@ -25,6 +26,8 @@ export interface CheckTarget {
   readonly id: string;
   /** Origin and base path. */
   readonly url: string;
+  /** Binding that carries its requests, "" for none. */
+  readonly via: string;
 }
 
 interface Checked extends Health {
@@ -81,14 +84,16 @@ export class Checks {
     return { ...after, tookMs: at - startedAt, ...(problem === undefined ? {} : { problem }) };
   }
 
-  async #problem({ url }: CheckTarget, options: Options): Promise<string | undefined> {
-    const address = addressProblem(url, "local", { allowPrivate: this.#env.ALLOW_PRIVATE === "true" });
+  async #problem({ url, via }: CheckTarget, options: Options): Promise<string | undefined> {
+    const allowPrivate = via !== "" || this.#env.ALLOW_PRIVATE === "true";
+    const address = addressProblem(url, "local", { allowPrivate });
     if (address !== undefined) return `its address ${address}`;
     const headers = headersFor(options.headers, this.#env);
     if (!headers.ok) return headers.error;
     if (!headers.value.has("user-agent")) headers.value.set("user-agent", "sluice-health-check");
     try {
-      const answer = await fetch(url + options.path, {
+      const carrier = carrierOf(this.#env, via) ?? globalThis;
+      const answer = await carrier.fetch(url + options.path, {
         method: options.method,
         headers: headers.value,
         redirect: "manual",

@@ -9,6 +9,7 @@ import { NEVER_OPENS, type BreakerOptions } from "../core/resilience/breaker.ts"
 import { NEWS_LIFE_MS, givesLeaseBack, wantsLease, type NewsState } from "../core/resilience/gate.ts";
 import type { Chance } from "../core/stats/chance.ts";
 import type { Around } from "./around.ts";
+import type { Carrier } from "./carriers.ts";
 import { addDeltas, builtOn, InstanceState, sameInstance, type Attempt } from "./instances.ts";
 import type { ReportSource } from "./isolate.ts";
 import type { AttemptOutcome, FurtherTry, Metrics } from "./metrics.ts";
@@ -28,6 +29,8 @@ export interface FleetOptions {
   /** Reports at once and waits for the reply, at most so long. */
   readonly ask: (background: Background, patienceMs: number) => Promise<void>;
   readonly metrics: () => Pick<Metrics, "attempt" | "panic" | "tried">;
+  /** What stands behind a binding's name. */
+  readonly carrier?: (via: string) => Carrier | undefined;
   readonly chance?: Chance;
   readonly now?: () => number;
 }
@@ -198,7 +201,8 @@ export class Fleet implements ReportSource, Around {
         standing.delete(instance.key);
         return known;
       }
-      return new InstanceState(instance, options, breaker, stays ? known : undefined, stays ? 0 : joinedAt);
+      const via = this.#options.carrier?.(instance.via);
+      return new InstanceState(instance, options, breaker, stays ? known : undefined, stays ? 0 : joinedAt, via);
     });
     const regions = this.#policy!.policy.regions;
     const places = ServicePlaces.of(instances, regions, this.#options.region(), former?.places);
@@ -220,7 +224,8 @@ export class Fleet implements ReportSource, Around {
     const listed = new Set(compiled.instances.map(({ id }) => id));
     const found = (registry?.instances ?? []).filter(({ id }) => !listed.has(id));
     const all = [...compiled.instances, ...found.map((one) => compileInstance(compiled.name, one))];
-    return all.filter(({ origin }) => addressProblem(origin, "local", this.#options) === undefined);
+    // Where a binding leads is the deployment's word, not the policy's: its URL is a name and no way into a network.
+    return all.filter(({ origin, via }) => via !== "" || addressProblem(origin, "local", this.#options) === undefined);
   }
 
   /** A registry's list has changed: the service goes on with the instances of it that stay. */

@@ -3,6 +3,7 @@
 import { CacheKeeper } from "./cache/keeper.ts";
 import { Batches } from "./batches.ts";
 import { CacheStore } from "./cache/store.ts";
+import { carrierOf } from "./carriers.ts";
 import { Chaos } from "./chaos.ts";
 import type { Env } from "./env.ts";
 import { Fleet } from "./fleet.ts";
@@ -41,6 +42,7 @@ export class Gateway {
       hurry: () => this.isolate.reporter.hurry(),
       ask: (background, patienceMs) => this.isolate.ask(background, patienceMs),
       metrics: () => this.isolate.metrics,
+      carrier: (via) => carrierOf(env, via),
     });
     this.isolate = new Isolate(env, this.fleet);
     this.batches = new Batches(env, Date.now);

@@ -15,6 +15,7 @@ import { demandsOf } from "../core/routing/demands.ts";
 import { experience, type Experience } from "../core/routing/experience.ts";
 import { candidate, type Candidate } from "../core/routing/strategy.ts";
 import { clearSketch, flatten, mergeTimes, record, sketch } from "../core/stats/sketch.ts";
+import type { Carrier } from "./carriers.ts";
 import type { AttemptOutcome } from "./metrics.ts";
 
 /** What became of a leased probe, until it is told. */
@@ -37,6 +38,8 @@ export class InstanceState {
   /** Joined the service while this isolate was looking, epoch ms; 0 when it was there before. */
   readonly joinedAt: number;
   readonly builtOn: string;
+  /** What carries its requests; undefined for the runtime's own `fetch`. */
+  readonly via: Carrier | undefined;
   /** To be told with the next report, and the wait that a 429 asked for. */
   probe: ProbeNews = "";
   probeRetryAfterMs = 0;
@@ -55,6 +58,7 @@ export class InstanceState {
     breaker: BreakerOptions,
     former?: InstanceState,
     joinedAt = 0,
+    via?: Carrier,
   ) {
     const { routing, concurrency } = options;
     this.compiled = compiled;
@@ -71,6 +75,7 @@ export class InstanceState {
     this.limiter = concurrency !== false && concurrency.per === "instance" ? limiter(concurrency) : undefined;
     this.joinedAt = joinedAt;
     this.builtOn = builtOn(options);
+    this.via = via;
   }
 
   /** Headers are there, or will not come. `slowMs` is the breaker's limit for a slow answer. */
@@ -119,6 +124,7 @@ export function sameInstance(a: CompiledInstance, b: CompiledInstance): boolean 
   return (
     a.origin === b.origin &&
     a.basePath === b.basePath &&
+    a.via === b.via &&
     a.region === b.region &&
     a.weight === b.weight &&
     a.priority === b.priority &&

@@ -83,8 +83,8 @@ export class ServiceSight {
     const found = (this.registry?.instances ?? []).filter(({ id }) => !instances.some((listed) => listed.id === id));
     this.#members = new Map(
       [...instances, ...found].map((instance): [string, CheckTarget] => {
-        const { id, origin, basePath } = compileInstance("", instance);
-        return [id, { id, url: origin + basePath }];
+        const { id, origin, basePath, via } = compileInstance("", instance);
+        return [id, { id, url: origin + basePath, via }];
       }),
     );
   }

@@ -3,6 +3,7 @@
 //
 // The deadline is a race, not an abort: an AbortController costs as much as routing, and a fetch that lost the race
 // ends with the request that made it. When the client leaves, the runtime ends the request and the fetch with it.
+import type { Carrier } from "./carriers.ts";
 import { Deadlines, type Waiter } from "./deadlines.ts";
 
 /**
@@ -25,6 +26,8 @@ export interface Sending {
   readonly signal: AbortSignal | undefined;
   /** The request came through Cloudflare's edge. */
   readonly onEdge: boolean;
+  /** What carries it; left out, the runtime's own `fetch`. */
+  readonly via?: Carrier | undefined;
   /** Who waits for the answer; left out, the deadline has a timer of its own. */
   readonly waiter?: Waiter;
 }
@@ -45,7 +48,8 @@ export function send(url: string, sending: Sending, deadlineMs: number): Promise
         : { method, headers, body, redirect: "manual", encodeResponseBody: "manual" };
     if (sending.signal !== undefined) init.signal = sending.signal;
     if (sending.onEdge) init.cf = CACHE_KEEPS_OUT;
-    fetch(carrier === undefined ? url : new Request(url, carrier), init).then(
+    const target = carrier === undefined ? url : new Request(url, carrier);
+    (sending.via === undefined ? fetch(target, init) : sending.via.fetch(target, init)).then(
       (answer) => {
         waiting?.over();
         resolve(isAnswer(answer) ? answer : discard(answer));

@@ -13,6 +13,22 @@ const parsed = (document: WrittenPolicy): Policy => {
 const PRIVATE = /private, loopback or local/;
 const LITERAL = /IP address/;
 
+it("leaves addresses alone that a binding carries", () => {
+  const policy = parsed({
+    services: {
+      web: {
+        instances: [
+          { id: "bound", url: "http://10.0.0.5", via: "OFFICE" },
+          { id: "open", url: "http://10.0.0.6" },
+        ],
+      },
+    },
+    providers: { own: { adapter: "vllm", baseUrl: "http://10.0.0.7:8000/v1", via: "OFFICE" } },
+  });
+  const problems = checkTarget(policy, "cloudflare", { allowPrivate: false });
+  expect(problems.map(({ path }) => path)).toEqual(["services.web.instances[1].url"]);
+});
+
 describe("an address", () => {
   it.each([
     "http://localhost:3000",

@@ -73,10 +73,8 @@ function providerService(name: string, provider: ProviderPolicy): CompiledServic
   const { breaker, attempts, concurrency, healthCheck, timeouts } = provider;
   const patient =
     breaker === false || breaker.slowMs !== ORDINARY_SLOW_MS ? breaker : { ...breaker, slowMs: NEVER_SLOW_MS };
-  const written = {
-    instances: [{ id: "api", url, ...(provider.region === undefined ? {} : { region: provider.region }) }],
-  };
-  const bare = v.parse(service, written);
+  const { region, via } = provider;
+  const bare = v.parse(service, { instances: [{ id: "api", url, region, via }] });
   return compileService(`ai:${name}`, {
     ...bare,
     breaker: patient,
@@ -101,6 +99,7 @@ export function compileInstance(service: string, instance: ServicePolicy["instan
     origin: url.origin,
     authority: url.host,
     basePath: url.pathname.replace(/\/+$/, ""),
+    via: instance.via ?? "",
     region: instance.region ?? "",
     weight: instance.weight,
     priority: instance.priority,

@@ -15,6 +15,8 @@ export interface CompiledInstance {
   readonly authority: string;
   /** Path of the instance's URL, without a trailing slash; mostly empty. */
   readonly basePath: string;
+  /** Binding that carries its requests, "" for the runtime's own `fetch`. */
+  readonly via: string;
   /** Name of the region it stands in, or "" when the policy does not say. */
   readonly region: string;
   readonly weight: number;

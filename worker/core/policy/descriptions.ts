@@ -9,6 +9,8 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "regions.*.capacity": "Concurrent requests the region is meant to carry.",
   services: "What stands behind the gateway, by name.",
   "services.*.instances.[].url": "Where requests go: http or https, an optional base path, no query.",
+  "services.*.instances.[].via":
+    "Binding of the deployment that carries its requests (a service, a client certificate, a private network) instead of the open network.",
   "services.*.instances.[].region": "One of `regions`; a location where the policy has no regions.",
   "services.*.instances.[].weight": "Share of traffic relative to the others. Above 0.",
   "services.*.instances.[].capacity": "Concurrent requests it is meant to carry.",
@@ -105,6 +107,8 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "ai.budget": "What one caller may spend.",
   providers: "Who answers AI requests.",
   "providers.*.adapter": "Which protocol it speaks. custom: the one its declaration describes.",
+  "providers.*.via":
+    "Binding of the deployment that carries its requests, such as a private network with a model of one's own.",
   "providers.*.key": "The credential, by the name of a Worker secret.",
   "providers.*.declaration": "An adapter in words, for a provider no adapter knows.",
   models: "Names clients may ask for, and who answers to them.",

@@ -7,6 +7,7 @@ import { chaosOptions } from "../chaos/options.ts";
 import { condenseOptions } from "../condense/options.ts";
 import { alertOptions, notifierOptions, telemetryOptions } from "../insight/options.ts";
 import {
+  bindingName,
   bytes,
   count,
   countOrZero,
@@ -89,6 +90,8 @@ const regions = v.pipe(
 const instance = v.strictObject({
   id: name,
   url: upstreamUrl,
+  /** Binding that requests to it go through, instead of the open network. */
+  via: v.optional(bindingName),
   region: v.optional(name),
   weight: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1_000_000)), 1),
   /** Concurrent requests it is meant to carry. */

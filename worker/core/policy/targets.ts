@@ -50,7 +50,10 @@ function policyUrls(policy: Policy): PolicyUrl[] {
     add(`${joinPath("regions", name)}.endpoint`, region.endpoint);
   for (const [name, service] of Object.entries(policy.services)) {
     const path = joinPath("services", name);
-    service.instances.forEach((instance, index) => add(`${path}.instances[${index}].url`, instance.url));
+    service.instances.forEach((instance, index) => {
+      // What a binding carries never meets the network by this address.
+      if (instance.via === undefined) add(`${path}.instances[${index}].url`, instance.url);
+    });
     const { discovery } = service;
     if (discovery !== false && discovery.kind === "consul") add(`${path}.discovery.url`, discovery.url);
     if (discovery !== false && discovery.kind === "dns") add(`${path}.discovery.resolver`, discovery.resolver);
@@ -60,7 +63,7 @@ function policyUrls(policy: Policy): PolicyUrl[] {
     add(`security.jwt.issuers[${index}].jwksUrl`, issuer.jwksUrl);
   });
   for (const [name, provider] of Object.entries(policy.providers)) {
-    add(`${joinPath("providers", name)}.baseUrl`, provider.baseUrl);
+    if (provider.via === undefined) add(`${joinPath("providers", name)}.baseUrl`, provider.baseUrl);
   }
   for (const [name, notifier] of Object.entries(policy.notifiers))
     add(`${joinPath("notifiers", name)}.url`, notifier.url);

@@ -36,6 +36,20 @@ export const name = v.pipe(
   ),
 );
 
+/** What the gateway's own bindings and variables are called, in wrangler.toml and on plain workerd. */
+export const OWN_BINDINGS: readonly string[] = [
+  ...["KV", "SERVICE", "REGION", "CONTROL", "INSIGHT", "LIMITER", "BATCH", "ANALYTICS", "ASSETS"],
+  ...["ADMIN_TOKEN", "REGION_NAME", "ALLOW_PRIVATE"],
+];
+
+/** A binding of the deployment's own that can `fetch`: a service, a client certificate, a private network. */
+export const bindingName = v.pipe(
+  v.string(),
+  v.maxLength(64),
+  v.regex(/^[A-Z][A-Z0-9_]*$/, "must be a binding's name: capitals, digits and '_'"),
+  v.check((written) => !OWN_BINDINGS.includes(written), "is a binding of the gateway's own"),
+);
+
 /** Roles and permissions, such as `sluice:viewer`, `models:read`, `*`. */
 export const permission = v.pipe(
   v.string(),

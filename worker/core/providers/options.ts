@@ -3,6 +3,7 @@
 // Blocks of other rooms (attempts, budgets, condensation) are joined on by core/policy, which alone composes them.
 import * as v from "valibot";
 import {
+  bindingName,
   callHeaders,
   count,
   countOrZero,
@@ -141,6 +142,8 @@ export const providerEntries = {
   enabled: v.optional(v.boolean(), true),
   /** Absent: the adapter's public address. */
   baseUrl: v.optional(upstreamUrl),
+  /** Binding that requests to it go through, instead of the open network. */
+  via: v.optional(bindingName),
   key: v.optional(secret),
   /** Several credentials, taken in turn; one that is refused rests. */
   keys: v.optional(v.pipe(v.array(secret), v.maxLength(32)), []),
