@@ -137,7 +137,7 @@ async function measure(flags: Flags, terminal: Terminal): Promise<void> {
 
 async function own(flags: Flags, terminal: Terminal): Promise<void> {
   const workers = flags.only ?? (["floor", "gateway", "limited"] satisfies WorkerName[]);
-  const costs = await measureOwn(workers, flags.rounds ?? 120, (text) => terminal.err(text));
+  const costs = await measureOwn(workers, flags.kinds[0]!, flags.rounds ?? 120, (text) => terminal.err(text));
   terminal.out(ownText(costs));
   if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(costs, undefined, 2)}\n`);
 }

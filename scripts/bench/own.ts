@@ -10,7 +10,7 @@ import { bundleWorker, root } from "../bundle.ts";
 import { cpuMicros } from "./processes.ts";
 import { orderOf, percentile, spread, type Spread } from "./rounds.ts";
 import { scratchFolder, startWorkerd, type Runtime, type WorkerSource } from "./runtime.ts";
-import { EXCHANGES, HOST, clientFields } from "./traffic.ts";
+import { EXCHANGES, HOST, clientFields, type Kind } from "./traffic.ts";
 import { isGateway, sourceOf, type WorkerName } from "./workers.ts";
 
 export interface OwnCost {
@@ -30,33 +30,39 @@ const UPSTREAM = { pid: 0, origin: "http://127.0.0.1:9", authority: "127.0.0.1:9
 /** `loops`: of each process. */
 export async function measureOwn(
   workers: readonly WorkerName[],
+  kind: Kind,
   loops: number,
   step: (text: string) => void,
 ): Promise<OwnCost[]> {
   const scratch = scratchFolder();
   const sources: WorkerSource[] = [];
   for (const worker of workers) {
-    const source = await sourceOf(worker, UPSTREAM);
+    const source = await sourceOf(worker, UPSTREAM, [kind]);
     sources.push({ ...source, script: await bundleWorker(loopingEntry(scratch, worker)) });
   }
   const costs = workers.map((worker) => ({ worker, micros: [] as number[] }));
   for (let life = 1; life <= PROCESSES; life++) {
     step(`processes ${life} of ${PROCESSES}`);
-    const fastest = await oneLife(sources, loops, scratch);
+    const fastest = await oneLife(sources, kind, loops, scratch);
     costs.forEach(({ micros }, index) => micros.push(fastest[index]!));
   }
   return costs.map(({ worker, micros }) => ({ worker, micros: spread(micros) }));
 }
 
-async function oneLife(sources: readonly WorkerSource[], loops: number, scratch: string): Promise<number[]> {
+async function oneLife(
+  sources: readonly WorkerSource[],
+  kind: Kind,
+  loops: number,
+  scratch: string,
+): Promise<number[]> {
   const running: { readonly runtime: Runtime; readonly micros: number[] }[] = [];
   try {
     for (const source of sources) running.push({ runtime: await startWorkerd(source, scratch), micros: [] });
-    for (const { runtime } of running) await loop(runtime, WARM_UP);
+    for (const { runtime } of running) await loop(runtime, kind, WARM_UP);
     for (let turn = 0; turn < loops; turn++) {
       for (const { runtime, micros } of orderOf(running, turn)) {
         const before = cpuMicros(runtime.pid);
-        await loop(runtime, LOOP);
+        await loop(runtime, kind, LOOP);
         const after = cpuMicros(runtime.pid);
         if (before === undefined || after === undefined) throw new Error("CPU time cannot be read here");
         micros.push((after - before) / LOOP);
@@ -81,7 +87,13 @@ const headers = new Headers({
   date: "Thu, 26 Nov 2026 00:00:00 GMT", "content-type": "application/json", "content-length": "1024",
   "cache-control": "private, no-store", etag: '"bench-1"', vary: "Accept-Encoding", server: "bench", "x-request-id": "7f3a",
 });
-globalThis.fetch = () => Promise.resolve(new Response(body, { headers }));
+const mayKeep = new Headers(headers);
+mayKeep.set("cache-control", "public, max-age=3600");
+globalThis.fetch = (url) => {
+  const mayBeKept = String(url).includes("/cached/");
+  if (mayBeKept) mayKeep.set("date", new Date().toUTCString());
+  return Promise.resolve(new Response(body, { headers: mayBeKept ? mayKeep : headers }));
+};
 export default {
   async fetch(request, env, ctx) {
     const times = Number(request.headers.get("x-loop"));
@@ -97,8 +109,8 @@ export default {
   return file;
 }
 
-function loop({ name, port }: Runtime, times: number): Promise<void> {
-  const { path: target } = EXCHANGES["get-1k"];
+function loop({ name, port }: Runtime, kind: Kind, times: number): Promise<void> {
+  const { path: target } = EXCHANGES[kind];
   const headers = { host: HOST, ...clientFields(), "x-loop": String(times) };
   return new Promise((resolve, reject) => {
     http

@@ -11,7 +11,6 @@ const roleName = (role: Role): string => `sluice:${role}`;
 
 /** `METHOD path` below /_sluice, as the app registers it. HEAD goes with GET. */
 export const NEEDS: Readonly<Record<string, Role>> = {
-  "GET /admin/me": "viewer",
   "GET /admin/policy": "viewer",
   "PUT /admin/policy": "admin",
   "POST /admin/policy/check": "viewer",

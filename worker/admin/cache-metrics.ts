@@ -13,6 +13,8 @@ export function writeCache(out: Exposition, { id, cache }: Isolate): void {
   out.sample(mine, store.memory.bytes);
   out.family("sluice_cache_memory_keys", "gauge", "Keys in this isolate's memory.");
   out.sample(mine, store.memory.keys);
+  out.family("sluice_cache_repeats_total", "counter", "Hits given again as they were, without going the long way.");
+  out.sample(mine, store.memory.repeats.given);
   out.family("sluice_cache_level_lookups_total", "counter", "Lookups in levels below memory, by what they found.");
   for (const { name: level, hits, misses } of below) {
     out.sample({ ...mine, level, outcome: "hit" }, hits);

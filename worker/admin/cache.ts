@@ -99,6 +99,7 @@ function isolateShown({ store, levels, purges, presence }: CacheKeeper) {
   const { memory } = store;
   return {
     memory: { bytes: memory.bytes, maxBytes: memory.maxBytes, keys: memory.keys },
+    repeats: { urls: memory.repeats.size, given: memory.repeats.given },
     levels: (levels?.levels.below ?? []).map((level) => ({
       name: level.name,
       hits: level.hits,

@@ -60,7 +60,7 @@ export async function answerAi(
   request: Request,
   ctx: ExecutionContext,
   gateway: Gateway,
-  otherwise: () => Promise<Response>,
+  otherwise: () => Promise<Response> | Response,
 ): Promise<Response> {
   const { isolate } = gateway;
   const policy =

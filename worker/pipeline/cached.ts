@@ -27,6 +27,8 @@ interface Prepared {
   age: number;
   ageText: string;
   hitText: string;
+  /** Plain hits of this second. */
+  hits: number;
 }
 
 /** Statuses without a body (RFC 9110 §6.4.1). */
@@ -43,6 +45,7 @@ export function hit(walk: Walk, entry: StoredEntry, now: number): Response | Pro
   const isPlain = ifNoneMatch === undefined && ifModifiedSince === undefined && range === undefined;
   if (isPlain && body instanceof Uint8Array && walk.method !== "HEAD" && !hasNoBody(meta.status)) {
     walk.hasCacheStatus = true;
+    walk.isRepeated = ++prepared.hits > 1;
     return new Response(body, prepared.init);
   }
   return answer(walk, entry, prepared, now);
@@ -79,7 +82,7 @@ function prepare(walk: Walk, entry: StoredEntry): Prepared {
     init.statusText = statusText;
   }
   if (fields.has("content-encoding")) init.encodeBody = "manual";
-  const prepared: Prepared = { route, fields, init, age: -1, ageText: "", hitText: "" };
+  const prepared: Prepared = { route, fields, init, age: -1, ageText: "", hitText: "", hits: 0 };
   if (own !== undefined) own.prepared = prepared;
   return prepared;
 }
@@ -88,6 +91,7 @@ function refreshTexts(prepared: Prepared, { meta, level }: StoredEntry, now: num
   const age = Math.floor(ageMs(meta, now) / 1000);
   if (prepared.age === age) return;
   prepared.age = age;
+  prepared.hits = 0;
   prepared.ageText = String(age);
   prepared.hitText = cacheStatusMember({
     kind: "hit",

@@ -16,6 +16,7 @@ import { forward, receive } from "./forward.ts";
 import { guard } from "./guard.ts";
 import { leaveWith, limit } from "./limit.ts";
 import { profile } from "./profile.ts";
+import { remember, repeat } from "./repeat.ts";
 import { route } from "./route.ts";
 import { Walk, type Verdict } from "./walk.ts";
 
@@ -24,10 +25,11 @@ type Step = (walk: Walk) => Verdict | Promise<Verdict>;
 
 const STEPS: readonly Step[] = [profile, guard, authenticate, limit, cacheRule, cache, route];
 
-export function serve(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> {
+export function serve(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> | Response {
   const now = Date.now();
   const policy = gateway.isolate.ready(now);
-  return policy === undefined ? serveAfterNews(request, ctx, gateway) : walkThrough(request, ctx, gateway, policy, now);
+  if (policy === undefined) return serveAfterNews(request, ctx, gateway);
+  return repeat(request, ctx, gateway, policy, now) ?? walkThrough(request, ctx, gateway, policy, now);
 }
 
 async function serveAfterNews(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> {
@@ -65,6 +67,7 @@ async function walkThrough(
   }
   if (walk.held !== undefined) answer = leaveWith(walk, answer);
   capture(walk, answer.status);
+  if (walk.isRepeated) remember(walk, answer);
   return answer;
 }
 

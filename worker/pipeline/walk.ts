@@ -124,6 +124,8 @@ export class Walk {
   isFromCache = false;
   /** Its Cache-Status is written already: a plain hit. */
   hasCacheStatus = false;
+  /** A plain hit like another of the same second. */
+  isRepeated = false;
 
   constructor(request: Request, ctx: ExecutionContext, gateway: Gateway, policy: CompiledPolicy, now: number) {
     this.request = request;

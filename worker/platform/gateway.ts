@@ -22,7 +22,7 @@ export class Gateway {
   readonly recorder: Recorder;
   readonly keeper: CacheKeeper;
   /** The walk of a request, for those that the gateway makes itself; whoever opens the door puts it here. */
-  serve: ((request: Request, ctx: ExecutionContext) => Promise<Response>) | undefined = undefined;
+  serve: ((request: Request, ctx: ExecutionContext) => Promise<Response> | Response) | undefined = undefined;
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
   /** The client's address when no edge tells it: locally it is this machine, elsewhere nobody knows. */

@@ -4,6 +4,7 @@
 import { LRUCache } from "lru-cache";
 import type { EntryMeta } from "../../core/cache/entry.ts";
 import type { Background } from "../news.ts";
+import { Repeats, type Repeatable } from "./repeats.ts";
 import type { CacheTier, StoredBody, StoredEntry } from "./tier.ts";
 
 /** Variants of one key; one more pushes out the one with the oldest Date. */
@@ -37,6 +38,8 @@ const NONE: readonly MemoryEntry[] = [];
 export class MemoryTier implements CacheTier {
   readonly name = "memory";
   readonly maxBytes: number;
+  /** Answers made of what stands here, kept by the walk. */
+  readonly repeats = new Repeats<Repeatable>();
   #lines: LRUCache<string, readonly MemoryEntry[]>;
   /** Keys by URL, for invalidation: a rule may make several of one. */
   #keys = new Map<string, Set<string>>();
@@ -47,6 +50,7 @@ export class MemoryTier implements CacheTier {
       maxSize: Math.max(1, maxBytes),
       sizeCalculation: (line) => line.reduce((sum, { bytes }) => sum + bytes, 0),
       dispose: (line, key, reason) => {
+        this.repeats.drop(key);
         if (reason !== "set") this.#unlist(line, key);
       },
     });
