@@ -33,6 +33,7 @@ import type { InstanceDelta, Report } from "../../worker/core/protocol/reports.t
 import { REFUSED, anyEligible, chooseInstance } from "../../worker/core/routing/choice.ts";
 import { ended, experience, refresh, sent, serviceExperience, settle } from "../../worker/core/routing/experience.ts";
 import type { Experience } from "../../worker/core/routing/experience.ts";
+import { pace } from "../../worker/core/routing/pace.ts";
 import {
   distanceKm,
   estimateUnmeasured,
@@ -177,6 +178,7 @@ class Isolate implements Balancer {
       if (this.patienceMs > 0) return WAIT;
     }
     const due = survey(this.#gates, this.#candidates, this.#news, now, BREAKER);
+    for (const one of this.#candidates) pace(one, now, BREAKER);
     if (due === NONE) this.#dueSince = 0;
     else if (this.#dueSince === 0) this.#dueSince = now;
     if (now - this.#refreshedAt >= 1000) this.#refresh(now);

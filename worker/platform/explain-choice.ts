@@ -5,6 +5,7 @@ import { NOBODY, survey, suspect, suspectFrom } from "../core/resilience/availab
 import { standing, type Gate, type NewsState } from "../core/resilience/gate.ts";
 import { REFUSED, chooseInstance, whyNone } from "../core/routing/choice.ts";
 import { recordDecision } from "../core/routing/decision.ts";
+import { pace } from "../core/routing/pace.ts";
 import type { Place } from "../core/routing/regions.ts";
 import { factorsFor, noFactors, weightsFor } from "../core/routing/score.ts";
 import { choiceInput, compatibility, scoreFor, type Candidate, type ChoiceInput } from "../core/routing/strategy.ts";
@@ -29,6 +30,7 @@ export function explainChoice(
   const candidates = service.candidates.map((one) => ({ ...one }));
   const gates = service.gates.map((one) => ({ ...one }));
   const due = survey(gates, candidates, news, now, breaker);
+  for (const one of candidates) if (one.ramp < 1 || one.rampStart > 0) pace(one, now, breaker);
   const input: ChoiceInput = { ...choiceInput(Math.random), ...request, now, explore: 0 };
   places?.order(input, place, now, routing.regions);
   const regionOrder = places?.names(input.regionOrder) ?? [];

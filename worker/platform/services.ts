@@ -14,6 +14,7 @@ import { admit, finish, hear, standing, type Admission, type Gate } from "../cor
 import { hedgeTimes, observeAnswer, type HedgeTimes } from "../core/resilience/hedge.ts";
 import type { Outcome } from "../core/resilience/outcome.ts";
 import { REFUSED, chooseInstance } from "../core/routing/choice.ts";
+import { pace } from "../core/routing/pace.ts";
 import { ended, refresh, sent, serviceExperience, settle, type ServiceExperience } from "../core/routing/experience.ts";
 import { slowStart } from "../core/routing/health.ts";
 import { observe, rewardOf, tally } from "../core/routing/learn.ts";
@@ -270,6 +271,7 @@ export class ServiceState implements AttemptKeeper {
       const { joinedAt, known } = instances[index]!;
       // What it was like while it was shut is to be forgotten at once, not at the next refresh.
       if (known.wasOpen && !one.open) this.#refreshAt = 0;
+      if (one.ramp < 1 || one.rampStart > 0) pace(one, now, this.breaker);
       if (joinedAt > 0) one.ramp *= slowStart(now - joinedAt, slowStartMs, SLOW_START_FROM);
       calm &&= one.available && one.ramp >= 1;
     }

@@ -12,6 +12,7 @@ import {
   meritFor,
   scoreFor,
 } from "./strategy.ts";
+import { keepPace } from "./pace.ts";
 import type { Candidate, ChoiceInput, ChoiceState, Strategy } from "./strategy.ts";
 
 /** What makes one of these strategies itself. */
@@ -180,15 +181,16 @@ function chooseOfTwo(
   const costA = yardstick.cost(a, likelyMs(a, b, input), input);
   const costB = yardstick.cost(b, likelyMs(b, a, input), input);
   let winner = costA > costB * SAME_COST ? second : first;
-  if (a.ramp !== b.ramp) {
-    // A ramping one takes its ramp's part of what is drawn for it first, its share by weight, and not more because it is idle
-    // and the other busy, which it always is.
-    if (a.ramp > b.ramp || state.evenRamp >= a.ramp) winner = a.ramp > b.ramp ? first : second;
-  } else {
-    // There is nothing to learn from one that owes an answer for longer than it usually takes.
-    state.last.explored = explores && !isOverdue(candidates[first + second - winner]!, input);
-    if (state.last.explored) winner = first + second - winner;
-  }
+  if (state.ramping) keepPace(a, winner === first || a.inFlight > b.inFlight ? 1 : costA / costB, input.now);
+  // A ramping one takes its ramp's part of what is drawn for it first, its share by weight, and the same part of what another
+  // one loses to it; less while that is only busy and it is idle itself, which it always is at the beginning.
+  if (a.ramp < b.ramp && state.evenRamp >= a.ramp) winner = second;
+  else if (a.ramp > b.ramp && state.evenRamp >= (a.inFlight > b.inFlight ? b.ramp ** 4 : b.ramp)) winner = first;
+  // There is nothing to learn from one that owes an answer for longer than it usually takes, and of two that ramp differently
+  // only of the lower one, if it is not asked otherwise.
+  const learns = a.ramp === b.ramp || (a.ramp < b.ramp ? costA > costB * SAME_COST : costB > costA * SAME_COST);
+  state.last.explored = explores && learns && !isOverdue(candidates[first + second - winner]!, input);
+  if (state.last.explored) winner = first + second - winner;
   recordOpinions(candidates[winner]!, candidates[first + second - winner]!, input, first + second - winner);
   return winner;
 }

@@ -30,6 +30,8 @@ export interface Experience extends Evidence {
   readonly failing: Ewma;
   /** It was shut when last looked at. */
   wasOpen: boolean;
+  /** Since when it is not shut any more, epoch ms. What was sent before says nothing of it now. */
+  since: number;
 }
 
 /** What the isolate knows of a service as a whole: the measure for what is slow there. */
@@ -45,6 +47,8 @@ const FAILING_MS = 5000;
 const MOST_WEIGHT = 2;
 /** Evidence is weighed against that many typical answers: a single one moves the estimate three quarters of the way. */
 const TYPICAL_WEIGHT = 0.35;
+/** An answer that took less than this part of what was expected ends what was believed of an instance that ramps. */
+const QUICKER = 2;
 /** Doubt: this many good answers are believed beforehand, so that one failure is not "always fails". */
 const GOOD_FAITH = 1;
 /** A failure costs as much as an answer this many times the typical one would, or `slowMs` when that is more. */
@@ -59,6 +63,7 @@ export function experience(options: HistoryOptions): Experience {
     priorMs: 0,
     failing: ewma(),
     wasOpen: false,
+    since: 0,
     history: history(options),
     load: undefined,
     health: undefined,
@@ -96,13 +101,15 @@ export function settle(
     return;
   }
   c.owedSince = c.owed > 0 ? now : 0;
-  if (c.open) return; // what a shut instance does is its breaker's business
+  if (c.open || now - tookMs < known.since) return; // what a shut instance does is its breaker's business
   const ok = outcome === "ok";
   remember(known.history, like, tookMs, ok, now);
   observe(known.failing, ok ? 0 : 1, now, FAILING_MS);
   // A failure may teach that it is slow, never that it is quick.
   if (ok || tookMs > c.ewmaMs) {
     const believedMs = believed(known, tookMs, now);
+    // Two slow answers keep it from its ramp, so one that is not brings it back.
+    if (c.ramp < 1 && believedMs * QUICKER < c.ewmaMs) known.time.weight = 0;
     observe(known.time, believedMs, now, MEMORY_MS);
     known.time.weight = Math.min(known.time.weight, MOST_WEIGHT);
     if (ok) observe(service.typical, believedMs, now, MEMORY_MS);
@@ -129,17 +136,19 @@ export function refresh(
   now: number,
   options: ScoreOptions,
 ): void {
-  if (c.open && !known.wasOpen) forget(known);
+  if (c.open && !known.wasOpen) forget(known, service);
+  if (known.wasOpen && !c.open) known.since = now;
   known.wasOpen = c.open;
   reckon(c, known, service, now, options.scoring);
   rescore(c, known, mix, now, options);
 }
 
 /** When it comes back nothing is held against it, and nothing is known of it either: its ramp is caution enough. */
-function forget(known: Experience): void {
+function forget(known: Experience, service: ServiceExperience): void {
   known.time.weight = 0;
   known.failing.weight = 0;
-  known.lastMs = Number.POSITIVE_INFINITY;
+  // Its first answer is an accident as any other until a second one agrees.
+  known.lastMs = service.typical.weight > 0 ? service.typical.value : Number.POSITIVE_INFINITY;
   known.lastAt = 0;
   known.beforeMs = Number.POSITIVE_INFINITY;
   forgetAll(known.history);

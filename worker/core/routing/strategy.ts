@@ -36,6 +36,10 @@ export interface Candidate {
   open: boolean;
   /** Share of its traffic it may take while it recovers or starts, above 0 up to 1. */
   ramp: number;
+  /** Owned by `pace`, epoch ms: when its ramp began (0: none), when one that has come as far would have, its last turn. */
+  rampStart: number;
+  paceStart: number;
+  pacedAt: number;
   /** Requests of this isolate in flight, their bodies included. */
   inFlight: number;
   /** Those of them that have no answer yet, and since when it has given none, epoch ms; 0 when it owes none. */
@@ -190,6 +194,9 @@ export function candidate(options: CandidateOptions): Candidate {
     available: true,
     open: false,
     ramp: 1,
+    rampStart: 0,
+    paceStart: 0,
+    pacedAt: 0,
     inFlight: 0,
     owed: 0,
     owedSince: 0,
