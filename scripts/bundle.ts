@@ -60,7 +60,9 @@ export async function bundleWorker(entry?: string): Promise<string> {
  * `new Miniflare(convertV4MiniflareOptions({ ...workerOptions(), modules: true, script: await bundleWorker() }))`.
  */
 export function workerOptions(): V4WorkerOptionsShape {
-  const { modulesRules: _, ...options } = unstable_getMiniflareWorkerOptions(readConfig()).workerOptions;
+  // Without the dashboard's files: whoever made them binds them (scripts/dashboard/build.ts). A router in front of the Worker,
+  // as assets bring it along, would keep the bytes of requests from arriving as they were sent.
+  const { modulesRules: _, assets: __, ...options } = unstable_getMiniflareWorkerOptions(readConfig()).workerOptions;
   // Else Miniflare would rewrite the fields of every outgoing request, and upstreams would see a CF-Worker of its own.
   return { ...options, stripCfConnectingIp: false };
 }

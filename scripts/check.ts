@@ -21,6 +21,7 @@ interface Step {
 
 const staticSteps: readonly Step[] = [
   { name: "types of the Worker", command: ["tsc", "--noEmit", "-p", "."] },
+  { name: "types of the dashboard", command: ["tsc", "--noEmit", "-p", "worker/dashboard"] },
   { name: "types of the scripts", command: ["tsc", "--noEmit", "-p", "scripts"] },
   { name: "types of the tests", command: ["tsc", "--noEmit", "-p", "test"] },
   { name: "types of the tests in workerd", command: ["tsc", "--noEmit", "-p", "test/tsconfig.workerd.json"] },

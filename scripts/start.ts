@@ -93,8 +93,13 @@ function buildWorker() {
   return report.step(
     ({ script }) => `the Worker is built: ${Math.round(script.length / 1024)} KiB`,
     async () => {
-      const { bundleWorker, workerOptions } = await import("./bundle.ts");
-      return { script: await bundleWorker(), options: workerOptions() };
+      const [{ bundleWorker, workerOptions }, { bindDashboard }] = await Promise.all([
+        import("./bundle.ts"),
+        import("./dashboard/build.ts"),
+      ]);
+      const [script, files] = await Promise.all([bundleWorker(), bindDashboard()]);
+      const options = workerOptions();
+      return { script, options: { ...options, serviceBindings: { ...options.serviceBindings, ...files } } };
     },
   );
 }

@@ -87,6 +87,21 @@ describe("the checker", () => {
         "durable-objects/foo.ts": `import { admin } from "../worker/admin/admin.ts";\nexport class FooObject { admin = admin; }`,
       },
     ],
+    [
+      "the Worker imports the dashboard",
+      "arrow",
+      {
+        "worker/dashboard/page.tsx": `export const page = <p>hello</p>;`,
+        "worker/app.ts": `export { page as app } from "./dashboard/page.tsx";`,
+      },
+    ],
+    [
+      "the dashboard imports the platform",
+      "arrow",
+      {
+        "worker/dashboard/page.tsx": `import { send } from "../platform/send.ts";\nexport const page = <p>{send}</p>;`,
+      },
+    ],
     ["the Worker imports a script", "arrow", { "worker/app.ts": `import "../scripts/run.ts";` }],
     [
       "rooms of core: cache imports routing",
@@ -232,6 +247,12 @@ export function other(caches: number[]): number {
       "a long file with its reason",
       {
         "worker/core/cache/key.ts": `// Length: one table, read as one.\nexport const key = 1;\n${"// row\n".repeat(400)}`,
+      },
+    ],
+    [
+      "the dashboard reads core",
+      {
+        "worker/dashboard/page.tsx": `import { step } from "../core/routing/step.ts";\nexport const page = <p>{step}</p>;`,
       },
     ],
     ["the key of another room in a test", { "test/a.test.ts": `export const key = "policy/current";` }],

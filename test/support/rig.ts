@@ -28,6 +28,8 @@ export interface RigOptions {
   vars?: Readonly<Record<string, string>>;
   /** Workers bound to the gateways as services: module scripts by binding name. */
   services?: Readonly<Record<string, string>>;
+  /** Folder of the dashboard's files; absent: none are bound. */
+  dashboard?: string;
   /** How long a gateway may take to be ready; default 10 s. */
   readyWithinMs?: number;
 }
@@ -219,9 +221,14 @@ export class Rig {
         REGION_NAME: regions[Math.min(index, regions.length - 1)] ?? "",
         ...this.#options.vars,
       },
-      serviceBindings: Object.fromEntries(
-        Object.keys(this.#options.services ?? {}).map((binding) => [binding, serviceName(binding)]),
-      ),
+      serviceBindings: {
+        ...Object.fromEntries(
+          Object.keys(this.#options.services ?? {}).map((binding) => [binding, serviceName(binding)]),
+        ),
+        ...(this.#options.dashboard === undefined
+          ? {}
+          : { ASSETS: { disk: { path: this.#options.dashboard, writable: false } } }),
+      },
       durableObjects: Object.fromEntries(
         Object.entries(options.durableObjects ?? {}).map(([binding, object]) => [
           binding,

@@ -13,11 +13,12 @@ import { acknowledgeAlert, getAlerts } from "./alerts.ts";
 import { getExperiment, getExperiments, startExperiment, stopExperiment } from "./chaos.ts";
 import type { AdminEnv, Asked } from "./context.ts";
 import { getCacheKeys, getCacheStats, getCacheWarmth, lookUpCache, purgeCache } from "./cache.ts";
-import { dashboard } from "./dashboard.ts";
+import { dashboard, dashboardFile } from "./dashboard.ts";
 import { explain } from "./explain.ts";
 import { getHistoryOfTraffic } from "./history.ts";
 import { metrics } from "./metrics.ts";
 import { createKey, getKeys, revokeKey } from "./keys.ts";
+import { getMe } from "./me.ts";
 import { checkPolicy, getHistory, getPolicy, putPolicy, rollbackPolicy } from "./policy.ts";
 import { health, ready } from "./ready.ts";
 import { refusal } from "./refuse.ts";
@@ -45,8 +46,11 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.get("/health", health);
   app.get("/ready", ready);
   app.get("/metrics", metrics);
+  app.use("/dashboard/*", guardPlace);
   app.get("/dashboard", dashboard);
+  app.get("/dashboard/:file", dashboardFile);
   app.use("/admin/*", guard);
+  app.get("/admin/me", getMe);
   app.get("/admin/policy", getPolicy);
   app.put("/admin/policy", putPolicy);
   app.post("/admin/policy/check", checkPolicy);
@@ -94,16 +98,26 @@ const PROTECTION: readonly (readonly [string, string])[] = [
   ["cross-origin-resource-policy", "same-origin"],
 ];
 
-/** Where and from where the policy lets the admin API be used, then the token. */
-async function guard(c: Asked, next: () => Promise<void>): Promise<Response | void> {
+/** Where and from where the policy lets the admin API, and the page that uses it, be used. */
+function misplaced(c: Asked): Response | undefined {
   const rules = c.get("isolate").policies.current?.policy.security.admin;
   if (rules?.host != null && new URL(c.req.url).hostname !== rules.host) return refusal(c, { code: "not_found" });
   if (rules?.addresses !== undefined && !comesFrom(c.req.header("cf-connecting-ip"), rules.addresses)) {
     return refusal(c, { code: "forbidden" });
   }
+  return undefined;
+}
+
+const guardPlace = async (c: Asked, next: () => Promise<void>): Promise<Response | void> => misplaced(c) ?? next();
+
+/** The place, then who asks, and whether that one may. */
+async function guard(c: Asked, next: () => Promise<void>): Promise<Response | void> {
+  const elsewhere = misplaced(c);
+  if (elsewhere !== undefined) return elsewhere;
   const caller = await whoAsks(c);
   if (caller instanceof Response) return caller;
   c.set("actor", caller.actor);
+  c.set("role", caller.role);
   const path = routePath(c);
   // What nobody serves, or not in this way, is not found, whoever asks; what is served and stands in no table is nobody's.
   if (path !== undefined && !mayAsk(caller.role, c.req.method, path)) {

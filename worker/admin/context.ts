@@ -4,6 +4,7 @@ import type { Env } from "../platform/env.ts";
 import type { Fleet } from "../platform/fleet.ts";
 import type { Identity } from "../platform/identity.ts";
 import type { Isolate } from "../platform/isolate.ts";
+import type { Role } from "./access.ts";
 
 export interface AdminEnv {
   Bindings: Env;
@@ -14,6 +15,7 @@ export interface AdminEnv {
     correlationId: string;
     /** Who asks, as the audit log names it; never a credential. */
     actor: string;
+    role: Role;
   };
 }
 

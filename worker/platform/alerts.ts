@@ -106,7 +106,7 @@ export class Alerts {
     now: number,
   ): void {
     const state = this.#states.get(rule.name) ?? ruleState();
-    const before = JSON.stringify({ ...state, evaluatedAt: 0 });
+    const before = keptOf(state);
     const slice: Slice = Object.hasOwn(slices, series) ? slices[series]! : {};
     const metrics = measuresOf(slice, WINDOW_MS / 1_000);
     const judged = this.#judge(condition, { metrics, usual: this.#usual(condition, series, now) });
@@ -117,7 +117,7 @@ export class Alerts {
       turned.fired.push({ alert: state.alert!, notify: rule.notify });
     }
     if (turn === "resolved") this.#over(state, { alert: state.alert!, notify: rule.notify }, turned);
-    if (JSON.stringify({ ...state, evaluatedAt: 0 }) !== before) this.#storeState(rule.name, state);
+    if (keptOf(state) !== before) this.#storeState(rule.name, state);
   }
 
   /** One rule's bug is that rule's own. */
@@ -181,10 +181,10 @@ export class Alerts {
 
   rules(): RuleReading[] {
     return (this.#policy?.alerts ?? []).map((rule) => {
-      const { status, error, since, firedAt, evaluatedAt } = this.#states.get(rule.name) ?? ruleState();
+      const { status, error, since, firedAt, evaluatedAt, values = {} } = this.#states.get(rule.name) ?? ruleState();
       return {
         ...{ rule: rule.name, enabled: rule.enabled, severity: rule.severity, condition: rule.when },
-        ...{ scope: scopeInWords(rule), status, error, since, firedAt, evaluatedAt },
+        ...{ scope: scopeInWords(rule), status, error, since, firedAt, evaluatedAt, values },
       };
     });
   }
@@ -215,3 +215,6 @@ export class Alerts {
       .map(({ alert }) => JSON.parse(alert) as Alert);
   }
 }
+
+/** What of a state is worth a row: figures that move at each evaluation are not. */
+const keptOf = (state: RuleState): string => JSON.stringify({ ...state, evaluatedAt: 0, values: undefined });

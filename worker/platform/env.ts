@@ -18,6 +18,8 @@ export interface Env {
   /** Analytics Engine; records go there where it is bound and the policy says so. */
   readonly ANALYTICS?: AnalyticsEngineDataset;
   readonly BATCH: ObjectNamespace<BatchRpc>;
+  /** The dashboard's files; without them its page says how to get them. */
+  readonly ASSETS?: Fetcher;
   /** Region of the policy this deployment answers from; empty: the region nearest to the colo. */
   readonly REGION_NAME?: string;
   /** Bearer token of the admin API; without it the admin API refuses. */

@@ -66,6 +66,11 @@ describe("an alert", () => {
     expect(state).toMatchObject({ status: "error", error: "No such key", alert: { state: "active" } });
   });
 
+  it("is shown with the figures its condition looks at, fired or not", () => {
+    expect(run(rule(), [false]).state).toMatchObject({ status: "ok", values: { error_rate: 0.5 } });
+    expect(run(rule(), [{ error: "No such key" }]).state.values).toEqual({ error_rate: 0.5 });
+  });
+
   it("is told in the words of its templates, with the figures its condition looks at", () => {
     const written = rule({
       title: "{labels.team}: errors",

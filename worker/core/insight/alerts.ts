@@ -27,6 +27,8 @@ export interface RuleState {
   status: "ok" | "pending" | "firing" | "unknown" | "error";
   error: string;
   evaluatedAt: number;
+  /** What the figures of its condition then were; absent in what an older version kept. */
+  values?: Measures;
 }
 
 export const ruleState = (): RuleState => ({
@@ -52,6 +54,8 @@ export function evaluate(
 ): Turn {
   state.evaluatedAt = now;
   state.error = "";
+  const seen = pick(values, measures);
+  state.values = seen;
   if (typeof judged === "object") {
     // What stands keeps standing: an error is no all-clear.
     state.status = "error";
@@ -64,7 +68,6 @@ export function evaluate(
     return resolve(state, now);
   }
   if (state.since === 0) state.since = now;
-  const seen = pick(values, measures);
   if (state.alert !== undefined) {
     state.status = "firing";
     state.alert.values = seen;

@@ -107,6 +107,8 @@ export interface RuleReading {
   since: number;
   firedAt: number;
   evaluatedAt: number;
+  /** The figures the condition looks at, as they were then; what nothing was measured for is absent. */
+  values: Record<string, number>;
 }
 
 export interface DeliveryReading {
