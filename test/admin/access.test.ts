@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { mayAsk, NEEDS, roleAmong, ROLES } from "../../worker/admin/access.ts";
 import { createAdmin } from "../../worker/admin/app.ts";
+import { ADMIN_ENDPOINTS, OPEN_ENDPOINTS } from "../../worker/admin/endpoints.ts";
 
 const app = createAdmin(() => {
   throw new Error("nothing is asked here");
@@ -15,6 +16,13 @@ describe("the table of access", () => {
     const registered = admin.filter(({ method }) => method !== "ALL");
     const names = registered.map(({ method, path }) => `${method} ${path.slice(BASE.length)}`);
     expect(names.toSorted()).toEqual(Object.keys(NEEDS).toSorted());
+  });
+
+  it("and so do the endpoints that are documented: all but the dashboard's", () => {
+    const served = app.routes
+      .filter(({ method, path }) => method !== "ALL" && !path.startsWith(`${BASE}/dashboard`))
+      .map(({ method, path }) => `${method} ${path.slice(BASE.length)}`);
+    expect(Object.keys({ ...ADMIN_ENDPOINTS, ...OPEN_ENDPOINTS }).toSorted()).toEqual(served.toSorted());
   });
 
   it("nothing is served for all methods but the guard, and refusals of those that are not served", () => {

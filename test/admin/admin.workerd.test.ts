@@ -294,15 +294,15 @@ describe("the policy", () => {
     for (let n = 1; n <= 5; n++) await put(document(`s${n}`));
     const first = await (
       await ask("/_sluice/admin/policy/history?limit=3")
-    ).json<{ items: { generation: number }[]; next: number }>();
+    ).json<{ items: { generation: number }[]; next: string }>();
     expect(first.items.map(({ generation }) => generation)).toEqual([5, 4, 3]);
-    const second = await (await ask(`/_sluice/admin/policy/history?limit=3&before=${first.next}`)).json<typeof first>();
+    const second = await (await ask(`/_sluice/admin/policy/history?limit=3&cursor=${first.next}`)).json<typeof first>();
     expect(second).toMatchObject({ items: [{ generation: 2, actor: "admin token" }, { generation: 1 }], next: null });
     expect(await (await ask("/_sluice/admin/policy?generation=2")).json()).toEqual(document("s2"));
     await expectProblem(await ask("/_sluice/admin/policy?generation=6"), 404);
     await expectProblem(await ask("/_sluice/admin/policy?generation=-1"), 400);
     await expectProblem(await ask("/_sluice/admin/policy/history?limit=0"), 400);
-    await expectProblem(await ask("/_sluice/admin/policy/history?before=x"), 400);
+    await expectProblem(await ask("/_sluice/admin/policy/history?cursor=x"), 400);
   });
 
   it("cannot be rolled back to what is not kept, nor by a body of another shape", async () => {

@@ -10,7 +10,7 @@ export const ROLES: readonly Role[] = ["viewer", "operator", "admin"];
 const roleName = (role: Role): string => `sluice:${role}`;
 
 /** `METHOD path` below /_sluice, as the app registers it. HEAD goes with GET. */
-export const NEEDS: Readonly<Record<string, Role>> = {
+export const NEEDS = {
   "GET /admin/me": "viewer",
   "GET /admin/policy": "viewer",
   "PUT /admin/policy": "admin",
@@ -39,9 +39,10 @@ export const NEEDS: Readonly<Record<string, Role>> = {
   "GET /admin/audit": "viewer",
   "GET /admin/keys": "viewer",
   "POST /admin/keys": "admin",
+  "GET /admin/keys/:id": "viewer",
   "DELETE /admin/keys/:id": "admin",
   "GET /admin/security": "viewer",
-};
+} as const satisfies Readonly<Record<string, Role>>;
 
 /** The greatest role among these; undefined for none. */
 export function roleAmong(held: readonly string[]): Role | undefined {
@@ -51,6 +52,6 @@ export function roleAmong(held: readonly string[]): Role | undefined {
 /** Default deny: what the table does not know needs more than anybody has. */
 export function mayAsk(role: Role, method: string, path: string): boolean {
   const name = `${method === "HEAD" ? "GET" : method} ${path}`;
-  const needed = Object.hasOwn(NEEDS, name) ? NEEDS[name] : undefined;
+  const needed = Object.hasOwn(NEEDS, name) ? NEEDS[name as keyof typeof NEEDS] : undefined;
   return needed !== undefined && ROLES.indexOf(role) >= ROLES.indexOf(needed);
 }

@@ -1,16 +1,16 @@
 // Alerts: what stands, how each rule does, who was told; and the acknowledgement, which is stored before it is answered.
 import type { Asked } from "./context.ts";
-import { page } from "./body.ts";
+import { nextOf, numberedPage } from "./paging.ts";
 import { refusal, unavailable } from "./refuse.ts";
 
 export async function getAlerts(c: Asked): Promise<Response> {
-  const asked = page(c);
+  const asked = numberedPage(c);
   if (!asked.ok) return asked.error;
   const { before, limit } = asked.value;
   const reading = await c.get("isolate").objects.askInsight((insight) => insight.alerts(before, limit));
   if (!reading.ok) return unavailable(c);
   const { items, rules, deliveries } = reading.value;
-  const next = items.length === limit ? (items.at(-1)?.number ?? null) : null;
+  const next = nextOf(items, limit, ({ number }) => number);
   return c.json({ items: items.map(({ alert }) => alert), next, rules, deliveries });
 }
 

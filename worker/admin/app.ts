@@ -17,7 +17,7 @@ import { dashboard, dashboardFile } from "./dashboard.ts";
 import { explain } from "./explain.ts";
 import { getHistoryOfTraffic } from "./history.ts";
 import { metrics } from "./metrics.ts";
-import { createKey, getKeys, revokeKey } from "./keys.ts";
+import { createKey, getKey, getKeys, revokeKey } from "./keys.ts";
 import { getMe } from "./me.ts";
 import { checkPolicy, getHistory, getPolicy, putPolicy, rollbackPolicy } from "./policy.ts";
 import { health, ready } from "./ready.ts";
@@ -78,6 +78,7 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.get("/admin/audit", getAudit);
   app.get("/admin/keys", getKeys);
   app.post("/admin/keys", createKey);
+  app.get("/admin/keys/:id", getKey);
   app.delete("/admin/keys/:id", revokeKey);
   app.get("/admin/security", getSecurity);
   refuseOtherMethods(app);

@@ -63,18 +63,3 @@ async function textWithin(request: Request, most: number): Promise<string | unde
   }
   return new TextDecoder().decode(bytes);
 }
-
-/** `limit` and `before` of a list that is read newest first. */
-export function page(c: Asked): Result<{ before: number; limit: number }, Response> {
-  const before = whole(c.req.query("before"), Number.MAX_SAFE_INTEGER);
-  const limit = whole(c.req.query("limit"), 50);
-  if (before === undefined || limit === undefined || limit < 1 || limit > 200) {
-    return refuse(refusal(c, { code: "bad_request" }));
-  }
-  return ok({ before, limit });
-}
-
-function whole(text: string | undefined, absent: number): number | undefined {
-  if (text === undefined) return absent;
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}

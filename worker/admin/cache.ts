@@ -1,7 +1,6 @@
 // The cache as an operator sees and commands it: purges, what it is worth, what a request would find and why, what is kept warm. A purge
 // is stored by `ControlObject`, which also writes it down, and told to every region at once; isolates and levels that cannot be
 // reached obey when they next answer from an older entry. Reading counts nothing and forwards nothing.
-import * as v from "valibot";
 import { readPurge, purgeKey, purgeText } from "../core/cache/purge.ts";
 import { precision } from "../core/cache/warmth.ts";
 import { hexDigest } from "../platform/cache/digest.ts";
@@ -9,18 +8,10 @@ import { lookUp } from "../platform/cache/lookup.ts";
 import type { CacheKeeper } from "../platform/cache/keeper.ts";
 import { readShape } from "./body.ts";
 import type { Asked } from "./context.ts";
+import { cut, page, timedKey } from "./paging.ts";
+import { lookupQuestion, purgeQuestion } from "./questions.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { tellRegions } from "./state.ts";
-
-const text = v.pipe(v.string(), v.maxLength(4096));
-const purgeQuestion = v.strictObject({
-  url: v.optional(text),
-  prefix: v.optional(text),
-  tag: v.optional(text),
-  pattern: v.optional(text),
-  all: v.optional(v.boolean()),
-  soft: v.optional(v.boolean()),
-});
 
 export async function purgeCache(c: Asked): Promise<Response> {
   const body = await readShape(c, purgeQuestion);
@@ -36,16 +27,6 @@ export async function purgeCache(c: Asked): Promise<Response> {
   if (!stored.ok) return unavailable(c);
   return c.json({ ...purge, number: stored.value, heard: await tellRegions(c) });
 }
-
-const fieldName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~\w-]{1,256}$/));
-const lookupQuestion = v.strictObject({
-  method: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z-]{1,32}$/)), "GET"),
-  /** Absolute, or a path on the host that is asked. */
-  url: v.pipe(v.string(), v.minLength(1), v.maxLength(16_384)),
-  headers: v.optional(v.record(fieldName, v.pipe(v.string(), v.maxLength(8_192))), {}),
-  /** Of a request whose payload is in its key. */
-  body: v.optional(v.pipe(v.string(), v.maxLength(262_144))),
-});
 
 export async function lookUpCache(c: Asked): Promise<Response> {
   const asked = await readShape(c, lookupQuestion);
@@ -122,15 +103,25 @@ function isolateShown({ store, levels, purges, presence }: CacheKeeper) {
   };
 }
 
+const WASTED_SHOWN = 50;
+
 /** The most used keys, and those that were stored for nothing. */
 export async function getCacheKeys(c: Asked): Promise<Response> {
+  const asked = page(c);
+  if (!asked.ok) return asked.error;
   const reading = await c.get("isolate").objects.askInsight((insight) => insight.cacheReading());
   if (!reading.ok) return unavailable(c);
   const { since, keys } = reading.value;
+  const ranked = keys.map((key, rank) => ({ key, rank }));
+  const { items, next } = cut(ranked, ({ rank }) => timedKey(rank, ""), asked.value);
   return c.json({
     since: new Date(since).toISOString(),
-    items: keys,
-    wasted: keys.filter(({ wasted }) => wasted > 0).toSorted((a, b) => b.wasted - a.wasted),
+    items: items.map(({ key }) => key),
+    next,
+    wasted: keys
+      .filter(({ wasted }) => wasted > 0)
+      .toSorted((a, b) => b.wasted - a.wasted)
+      .slice(0, WASTED_SHOWN),
   });
 }
 

@@ -1,7 +1,5 @@
 // Chaos experiments: start one within the policy's bounds, stop it, read its report. An order is stored before it is answered and reaches every
 // isolate with control news; what it does and how it went is `InsightObject`'s to tell.
-import * as v from "valibot";
-import { experimentOptions } from "../core/chaos/options.ts";
 import { stateOf, type ChaosOrder, type Experiment } from "../core/chaos/order.ts";
 import type { Policy } from "../core/policy/schema.ts";
 import type { ExperimentReading } from "../core/protocol/insight.ts";
@@ -9,10 +7,10 @@ import { ok, refuse, type Result } from "../core/result/result.ts";
 import { readShape } from "./body.ts";
 import { reportPage } from "./chaos-report.ts";
 import type { Asked } from "./context.ts";
+import { cut, page, timedKey } from "./paging.ts";
+import { experimentQuestion } from "./questions.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { tellRegions } from "./state.ts";
-
-const written = v.union([v.strictObject({ experiment: v.pipe(v.string(), v.maxLength(128)) }), experimentOptions]);
 
 type ChaosPolicy = Exclude<Policy["chaos"], false>;
 
@@ -23,7 +21,7 @@ export async function startExperiment(c: Asked): Promise<Response> {
   if (policy === undefined) return refusal(c, { code: "policy_missing", retryAfterMs: 1_000 });
   if (policy.chaos === false || !policy.chaos.enabled)
     return invalid(c, "", "the policy allows no experiments: chaos.enabled");
-  const body = await readShape(c, written);
+  const body = await readShape(c, experimentQuestion);
   if (!body.ok) return body.error;
   const named = "experiment" in body.value ? body.value.experiment : undefined;
   const spec = "faults" in body.value ? body.value : policy.chaos.experiments[named ?? ""];
@@ -75,9 +73,12 @@ async function store(c: Asked, order: ChaosOrder, action: string, note: string):
 }
 
 export async function getExperiments(c: Asked): Promise<Response> {
+  const asked = page(c);
+  if (!asked.ok) return asked.error;
   const read = await c.get("isolate").objects.askInsight((insight) => insight.experiments());
   if (!read.ok) return unavailable(c);
-  return c.json({ items: read.value.map((each) => ({ ...shown(each), timeline: undefined })) });
+  const { items, next } = cut(read.value, ({ startedAt, id }) => timedKey(startedAt, id), asked.value, "falling");
+  return c.json({ items: items.map((each) => ({ ...shown(each), timeline: undefined })), next });
 }
 
 /** The report, as JSON or, for those who would rather look, as a page: `GET chaos/experiments/{id}?format=html`. */

@@ -1,6 +1,5 @@
 // Why a request would go where it goes, answered from the policy in force in this isolate and from what this isolate knows
 // of the instances; nothing is sent anywhere, and nothing is moved by asking.
-import * as v from "valibot";
 import { profileRequest } from "../core/http/profile.ts";
 import { explainRoute } from "../core/policy/explain.ts";
 import type { CompiledService } from "../core/policy/compiled.ts";
@@ -11,20 +10,11 @@ import { likeClass, methodBit } from "../core/routing/strategy.ts";
 import { explainChoice, type Described } from "../platform/explain-choice.ts";
 import type { Asked } from "./context.ts";
 import { readShape } from "./body.ts";
+import { explainQuestion } from "./questions.ts";
 import { refusal } from "./refuse.ts";
 
-const question = v.strictObject({
-  method: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z-]{1,32}$/)), "GET"),
-  /** Absolute, or a path on the host that is asked. */
-  url: v.pipe(v.string(), v.minLength(1), v.maxLength(16_384)),
-  headers: v.optional(
-    v.record(v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~\w-]{1,256}$/)), v.pipe(v.string(), v.maxLength(8_192))),
-    {},
-  ),
-});
-
 export async function explain(c: Asked): Promise<Response> {
-  const body = await readShape(c, question);
+  const body = await readShape(c, explainQuestion);
   if (!body.ok) return body.error;
   const isolate = c.get("isolate");
   const policy = await isolate.refresh(c.executionCtx, c.req.raw.cf as IncomingRequestCfProperties | undefined);

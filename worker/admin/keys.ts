@@ -4,13 +4,15 @@
 import {
   isKeyId,
   makeApiKey,
-  newKeySchema,
   RANDOM_BYTES,
+  readKeyRecord,
   type KeyRecord,
   type NewKey,
 } from "../core/security/api-keys.ts";
-import { page, readShape } from "./body.ts";
+import { readShape } from "./body.ts";
 import type { Asked } from "./context.ts";
+import { nextOf, numberedPage } from "./paging.ts";
+import { newKey } from "./questions.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { tellRegions } from "./state.ts";
 
@@ -23,7 +25,7 @@ export async function createKey(c: Asked): Promise<Response> {
   if (current === undefined) return refusal(c, { code: "policy_missing", retryAfterMs: 1_000 });
   const { apiKeys, rateLimits } = current.policy.security;
   if (apiKeys === undefined) return invalid(c, "", "needs security.apiKeys in the policy: nobody would take the key");
-  const body = await readShape(c, newKeySchema);
+  const body = await readShape(c, newKey);
   if (!body.ok) return body.error;
   const asked = body.value;
   if (asked.rateLimit !== undefined && !Object.hasOwn(rateLimits, asked.rateLimit)) {
@@ -61,14 +63,25 @@ function readable<Times extends { rateLimit: string; expiresAt: number; revokedA
 }
 
 export async function getKeys(c: Asked): Promise<Response> {
-  const asked = page(c);
+  const asked = numberedPage(c);
   if (!asked.ok) return asked.error;
   const { before, limit } = asked.value;
   const listed = await c.get("isolate").objects.askControl((control) => control.apiKeys(before, limit));
   if (!listed.ok) return unavailable(c);
   const rows = listed.value;
   const items = rows.map((row) => ({ ...readable(row), number: undefined }));
-  return c.json({ items, next: rows.length === limit ? (rows.at(-1)?.number ?? null) : null });
+  return c.json({ items, next: nextOf(rows, limit, ({ number }) => number) });
+}
+
+export async function getKey(c: Asked): Promise<Response> {
+  const id = c.req.param("id") ?? "";
+  if (!isKeyId(id)) return refusal(c, { code: "not_found" });
+  const found = await c.get("isolate").objects.askControl((control) => control.apiKey(id));
+  if (!found.ok) return unavailable(c);
+  const record = readKeyRecord(found.value ?? "");
+  if (record === undefined) return refusal(c, { code: "not_found" });
+  const { hash: _, ...shown } = record;
+  return c.json(readable(shown));
 }
 
 export async function revokeKey(c: Asked): Promise<Response> {

@@ -1,7 +1,6 @@
 // The policy as an operator reads and writes it. The entity tag is the generation, so a write can say which one it
 // changes (If-Match); it is answered after `ControlObject` stored it, and this isolate obeys at once, the others within
 // five seconds. A document that lies in KV without a generation is shown, and written over, as generation 0.
-import * as v from "valibot";
 import { differences } from "../core/policy/differences.ts";
 import { parsePolicy, type PolicyProblem } from "../core/policy/parse.ts";
 import { pendingSections } from "../core/policy/pending.ts";
@@ -12,13 +11,16 @@ import type { PolicyDocument, PutAnswer } from "../core/protocol/objects.ts";
 import { ok, refuse, type Result } from "../core/result/result.ts";
 import { generationOf, type PolicyMetadata } from "../platform/policies.ts";
 import type { Asked } from "./context.ts";
-import { page, readBody, readShape, readText } from "./body.ts";
+import { readBody, readShape, readText } from "./body.ts";
 import { expectedGeneration, matches } from "./etag.ts";
+import { nextOf, numberedPage, wrong } from "./paging.ts";
+import { rollbackQuestion } from "./questions.ts";
 import { refusal, unavailable } from "./refuse.ts";
 
 export async function getPolicy(c: Asked): Promise<Response> {
   const asked = c.req.query("generation");
-  if (asked !== undefined && !/^[1-9]\d{0,14}$/.test(asked)) return refusal(c, { code: "bad_request" });
+  if (asked !== undefined && !/^[1-9]\d{0,14}$/.test(asked))
+    return wrong(c, "generation", "must be a generation's number");
   const found = await findPolicy(c, asked === undefined ? undefined : Number(asked));
   if (!found.ok) return found.error;
   const etag = `"${found.value.generation}"`;
@@ -94,15 +96,10 @@ export async function checkPolicy(c: Asked): Promise<Response> {
   });
 }
 
-const rollback = v.strictObject({
-  generation: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  note: v.optional(v.pipe(v.string(), v.maxLength(1_000)), ""),
-});
-
 export async function rollbackPolicy(c: Asked): Promise<Response> {
   const expected = expectedGeneration(c.req.header("if-match"), undefined);
   if (expected === "never") return refusal(c, { code: "precondition_failed" });
-  const body = await readShape(c, rollback);
+  const body = await readShape(c, rollbackQuestion);
   if (!body.ok) return body.error;
   const { generation, note } = body.value;
   const { objects } = c.get("isolate");
@@ -130,11 +127,11 @@ function answered(c: Asked, { outcome, generation }: PutAnswer, text: string | u
 }
 
 export async function getHistory(c: Asked): Promise<Response> {
-  const asked = page(c);
+  const asked = numberedPage(c);
   if (!asked.ok) return asked.error;
   const { before, limit } = asked.value;
   const history = await c.get("isolate").objects.askControl((control) => control.history(before, limit));
   if (!history.ok) return unavailable(c);
   const items = history.value;
-  return c.json({ items, next: items.length === limit ? (items.at(-1)?.generation ?? null) : null });
+  return c.json({ items, next: nextOf(items, limit, ({ generation }) => generation) });
 }

@@ -7,6 +7,7 @@ import type { OperationCommand, RegionTotals, ServiceReading } from "../core/pro
 import { worstBreaker, worstHealth } from "../core/protocol/service.ts";
 import { RECORD_EVERY } from "../platform/decisions.ts";
 import type { Asked } from "./context.ts";
+import { cut, page } from "./paging.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { regionNames, tellRegions } from "./state.ts";
 
@@ -19,12 +20,14 @@ const AT_ONCE = 20;
 type Seen = ReadonlyMap<string, ServiceReading | undefined>;
 
 export async function getServices(c: Asked): Promise<Response> {
+  const asked = page(c);
+  if (!asked.ok) return asked.error;
   const { objects, policies, region } = c.get("isolate");
   const policy = policies.current;
   if (policy === undefined) return refusal(c, { code: "policy_missing", retryAfterMs: 1_000 });
   const totals = await objects.totals(region.name);
   const counted = totals.ok ? totals.value.services : {};
-  const services = [...policy.services.values()];
+  const { items: services, next } = cut([...policy.services.values()], ({ name }) => name, asked.value);
   const items: unknown[] = [];
   for (let at = 0; at < services.length; at += AT_ONCE) {
     const some = services.slice(at, at + AT_ONCE).map(async (service) => ({
@@ -33,7 +36,7 @@ export async function getServices(c: Asked): Promise<Response> {
     }));
     items.push(...(await Promise.all(some)));
   }
-  return c.json({ generation: policy.generation, region: region.name, reachable: totals.ok, items });
+  return c.json({ generation: policy.generation, region: region.name, reachable: totals.ok, items, next });
 }
 
 export async function getService(c: Asked): Promise<Response> {

@@ -2,7 +2,7 @@
 // unreachable beside the others: a partial picture is better than none.
 import type { RegionReading } from "../core/protocol/objects.ts";
 import type { Asked } from "./context.ts";
-import { page } from "./body.ts";
+import { cut, nextOf, numberedPage, page } from "./paging.ts";
 import { unavailable } from "./refuse.ts";
 
 /** Regions of the policy, and the one this isolate reports to. */
@@ -29,6 +29,8 @@ export async function tellRegions(c: Asked): Promise<Record<string, boolean>> {
 }
 
 export async function getRegions(c: Asked): Promise<Response> {
+  const asked = page(c);
+  if (!asked.ok) return asked.error;
   const { objects, policies } = c.get("isolate");
   const readings = await Promise.all(
     regionNames(c).map(async (name): Promise<[string, RegionReading | undefined]> => {
@@ -36,7 +38,8 @@ export async function getRegions(c: Asked): Promise<Response> {
       return [name, reading.ok ? reading.value : undefined];
     }),
   );
-  const items = readings.map(([name, reading]) => {
+  const shown = cut(readings, ([name]) => name, asked.value);
+  const items = shown.items.map(([name, reading]) => {
     const written = policies.current?.policy.regions[name];
     const seenFrom = readings.flatMap(([from, each]) => {
       const seen = each?.regions[name];
@@ -62,15 +65,15 @@ export async function getRegions(c: Asked): Promise<Response> {
       seenFrom: Object.fromEntries(seenFrom),
     };
   });
-  return c.json({ items });
+  return c.json({ items, next: shown.next });
 }
 
 export async function getAudit(c: Asked): Promise<Response> {
-  const asked = page(c);
+  const asked = numberedPage(c);
   if (!asked.ok) return asked.error;
   const { before, limit } = asked.value;
   const audit = await c.get("isolate").objects.askControl((control) => control.audit(before, limit));
   if (!audit.ok) return unavailable(c);
   const items = audit.value;
-  return c.json({ items, next: items.length === limit ? (items.at(-1)?.id ?? null) : null });
+  return c.json({ items, next: nextOf(items, limit, ({ id }) => id) });
 }

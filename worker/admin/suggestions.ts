@@ -1,14 +1,20 @@
 // What `InsightObject` has changed because it should help, and the operator's last word on it. A word is written down
 // before it is carried out; every region that can be reached obeys at once, the others within seconds.
 import type { Asked } from "./context.ts";
+import { cut, page, timedKey } from "./paging.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { tellRegions } from "./state.ts";
 
 export async function getSuggestions(c: Asked): Promise<Response> {
+  const asked = page(c);
+  if (!asked.ok) return asked.error;
   const reading = await c.get("isolate").objects.askInsight((insight) => insight.reading());
   if (!reading.ok) return unavailable(c);
   const { suggestions, learning } = reading.value;
-  return c.json({ items: suggestions, learning });
+  return c.json({
+    ...cut(suggestions, ({ appliedAt, id }) => timedKey(appliedAt, id), asked.value, "falling"),
+    learning,
+  });
 }
 
 /** `POST suggestions/{id}:apply`, `:rollback`. */

@@ -22,6 +22,7 @@ function refusalOf(code: RefusalCode): Refusal {
     case "limits_unavailable":
     case "overloaded":
     case "store_unavailable":
+    case "idempotency_key_in_flight":
       return { code, retryAfterMs: 1500 };
     default:
       return { code };

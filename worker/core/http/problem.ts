@@ -12,7 +12,7 @@ export interface FieldError {
 /** Why a request is refused. Waits are in milliseconds, from now. */
 export type Refusal =
   // What the client sent.
-  | { readonly code: "bad_request" }
+  | { readonly code: "bad_request"; readonly errors?: readonly FieldError[] }
   | { readonly code: "host_invalid" }
   | { readonly code: "path_invalid" }
   | { readonly code: "path_ambiguous" }
@@ -23,6 +23,9 @@ export type Refusal =
   | { readonly code: "not_found" }
   | { readonly code: "method_not_allowed"; readonly allow: string }
   | { readonly code: "precondition_failed" }
+  | { readonly code: "precondition_required" }
+  | { readonly code: "idempotency_key_reused" }
+  | { readonly code: "idempotency_key_in_flight"; readonly retryAfterMs: number }
   | { readonly code: "body_too_large" }
   | { readonly code: "uri_too_long" }
   | { readonly code: "media_type_unsupported"; readonly accept: string }
@@ -88,6 +91,22 @@ export const PROBLEMS: { readonly [Code in RefusalCode]: Problem } = {
   not_found: { status: 404, title: "Not found" },
   method_not_allowed: { status: 405, title: "Method not allowed" },
   precondition_failed: { status: 412, title: "Precondition failed" },
+  // RFC 6585 §3
+  precondition_required: {
+    status: 428,
+    title: "Precondition required",
+    detail: "Name in If-Match the version that is to be changed: the ETag of reading it.",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: "Idempotency key reused",
+    detail: "The key of Idempotency-Key stands for another request already.",
+  },
+  idempotency_key_in_flight: {
+    status: 409,
+    title: "Request in progress",
+    detail: "A request of this Idempotency-Key has not been answered yet.",
+  },
   body_too_large: { status: 413, title: "Content too large" },
   uri_too_long: { status: 414, title: "URI too long" },
   media_type_unsupported: { status: 415, title: "Unsupported media type" },
@@ -149,6 +168,6 @@ export function problem(refusal: Refusal, correlationId: string): ProblemAnswer 
     // RFC 9110 §15.5.16
     headers["accept"] = refusal.accept;
   }
-  if ("errors" in refusal) body += `,"errors":${JSON.stringify(refusal.errors)}`;
+  if ("errors" in refusal && refusal.errors !== undefined) body += `,"errors":${JSON.stringify(refusal.errors)}`;
   return { status: PROBLEMS[refusal.code].status, headers, body: `${body}}` };
 }
