@@ -15,12 +15,13 @@ let admin: Hono<AdminEnv> | undefined;
 export function handle(request: Request, env: Env, ctx: ExecutionContext): Response | Promise<Response> {
   const gateway = gatewayOf(env, request);
   gateway.serve ??= (own, context) => serve(own, context, gateway);
-  if (isOwn(request.url)) {
+  const { url } = request;
+  if (isOwn(url)) {
     admin ??= createAdmin(() => gateway);
     return admin.fetch(request, env, ctx);
   }
-  if (isAi(request.url)) return answerAi(request, ctx, gateway, () => serve(request, ctx, gateway));
-  return serve(request, ctx, gateway);
+  if (isAi(url)) return answerAi(request, ctx, gateway, () => serve(request, ctx, gateway, url));
+  return serve(request, ctx, gateway, url);
 }
 
 /** `/_sluice` and all below it, as written: there is one way to write it, and any other is traffic. */

@@ -37,6 +37,7 @@ class Request implements Exchange<Answer> {
   priority = 1;
   headersMs = 30_000;
   deadlineAt = Date.now() + 30_000;
+  readonly now = Date.now();
   /** How often somebody wanted to know when the client leaves: that costs. */
   watched = 0;
 

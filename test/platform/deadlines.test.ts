@@ -16,9 +16,14 @@ class Request {
   readonly late = (): void => void (this.lateAt = Date.now());
 }
 
+/** As who sends does it: watched where it may be, and else with a timer of its own. */
 const start = (deadlines: Deadlines, ms: number) => {
   const request = new Request();
-  return { request, wait: deadlines.wait(ms, request, request.late), at: Date.now() };
+  const at = Date.now();
+  const alone = (leftMs: number): void => void (leftMs < Infinity && setTimeout(request.late, leftMs));
+  const wait = deadlines.wait(ms, at, request, () => alone(at + ms - Date.now()));
+  if (wait === undefined) alone(ms);
+  return { request, wait, at };
 };
 
 it("one request in a second watches, and answers in time leave no timer but its own", async () => {

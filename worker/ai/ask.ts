@@ -103,6 +103,7 @@ class Asking implements Exchange<Given> {
   readonly streams = false;
   readonly priority = 1;
   readonly deadlineAt: number;
+  readonly now = Date.now();
   readonly background: Background;
   staged: Set<InstanceState> | undefined = undefined;
   #walk: AiWalk;

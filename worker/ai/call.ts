@@ -93,6 +93,7 @@ async function once(
     body: bytes,
     carrier: undefined,
     signal,
+    now: Date.now(),
     onEdge: gateway.onEdge,
     via: carrierOf(gateway.env, instance.via),
   };

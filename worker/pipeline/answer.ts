@@ -2,7 +2,7 @@
 // upstream's fields are cleaned first; what it names by its own address is named by the gateway's.
 import { rewriteCookies } from "../core/http/cookies.ts";
 import { GATEWAY } from "../core/http/forwarding.ts";
-import { rewriteLocations } from "../core/http/location.ts";
+import { mayLocate, rewriteLocations, type PublicView } from "../core/http/location.ts";
 import { problem, type Refusal } from "../core/http/problem.ts";
 import { dropAnswerFields } from "../core/http/response-fields.ts";
 import { serverTiming } from "../core/http/server-timing.ts";
@@ -18,21 +18,24 @@ const BYPASS = cacheStatusMember({ kind: "fwd", reason: "bypass" });
 /** Takes an upstream's answer out of its hop, in place: what is left is the client's, and what may be stored. */
 export function clean(walk: Walk, answer: Response): Response {
   const { headers, status } = answer;
-  const { instance, route } = walk;
   dropAnswerFields(headers, status);
-  const { compiled } = instance!;
-  const view = {
-    upstreamAuthority: compiled.authority,
-    upstreamPrefix: compiled.basePath + route!.addPrefix,
-    publicScheme: walk.scheme,
-    publicAuthority: walk.authority,
-    publicPrefix: route!.stripPrefix,
-  };
-  rewriteLocations(headers, status, view);
-  rewriteCookies(headers, view);
+  if (mayLocate(headers, status)) rewriteLocations(headers, status, viewOf(walk));
+  if (headers.has("set-cookie")) rewriteCookies(headers, viewOf(walk));
   const { loadReport } = walk.service!.compiled.options;
   if (loadReport !== false && loadReport.strip) headers.delete(loadReport.header);
   return answer;
+}
+
+/** The exchange, seen from both sides. */
+function viewOf({ instance, route, scheme, authority }: Walk): PublicView {
+  const { compiled } = instance!;
+  return {
+    upstreamAuthority: compiled.authority,
+    upstreamPrefix: compiled.basePath + route!.addPrefix,
+    publicScheme: scheme,
+    publicAuthority: authority,
+    publicPrefix: route!.stripPrefix,
+  };
 }
 
 /** Dresses it for the client, in place. */

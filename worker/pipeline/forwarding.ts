@@ -82,6 +82,10 @@ export class Forwarding implements Exchange<Response> {
     this.streams = body !== null && !this.mustHold;
   }
 
+  get now(): number {
+    return this.#walk.now;
+  }
+
   get client(): AbortSignal {
     return this.#walk.request.signal;
   }
@@ -96,6 +100,7 @@ export class Forwarding implements Exchange<Response> {
     const late = new Promise<undefined>((resolve) => void setTimeout(resolve, Math.min(leftMs, LONGEST_MS)));
     try {
       const held = await Promise.race([holdBody(body, most), late]);
+      this.#walk.now = Date.now();
       if (held === undefined) return { code: "upstream_timeout" };
       if (held.whole) this.#body = held.bytes;
       else {
@@ -131,13 +136,15 @@ export class Forwarding implements Exchange<Response> {
     to: InstanceState,
     deadlineMs: number,
     abort: AbortController | undefined,
+    now: number,
   ): Promise<Response | NoAnswer | Refusal> {
     const body = this.#body;
-    if (!(body instanceof ReadableStream)) return this.#send(to, deadlineMs, body, abort?.signal);
+    if (!(body instanceof ReadableStream)) return this.#send(to, deadlineMs, body, abort?.signal, now);
     // Nobody could count it: without a length it is as good as too large.
     if (this.#carries && this.#counts) return Promise.resolve({ code: "body_too_large" });
-    if (this.#carries || !(this.#counts || this.#mayTakeLong)) return this.#send(to, deadlineMs, body, abort?.signal);
-    return this.#sendWatched(to, deadlineMs, body, abort ?? new AbortController());
+    if (this.#carries || !(this.#counts || this.#mayTakeLong))
+      return this.#send(to, deadlineMs, body, abort?.signal, now);
+    return this.#sendWatched(to, deadlineMs, body, abort ?? new AbortController(), now);
   }
 
   /** Not so a short one of declared length under nothing but the default deadline: it passes natively. */
@@ -161,6 +168,7 @@ export class Forwarding implements Exchange<Response> {
     deadlineMs: number,
     body: ReadableStream,
     abort: AbortController,
+    now: number,
   ): Promise<Response | NoAnswer | Refusal> {
     const walk = this.#walk;
     const { idleMs, totalMs } = walk.route!.timeouts;
@@ -187,7 +195,10 @@ export class Forwarding implements Exchange<Response> {
       abort,
     );
     walk.ctx.waitUntil(upload.done);
-    const answer = await Promise.race([this.#send(to, Infinity, upload.readable, abort.signal), until(() => dueAt)]);
+    const answer = await Promise.race([
+      this.#send(to, Infinity, upload.readable, abort.signal, now),
+      until(() => dueAt),
+    ]);
     if (answer === "timeout") abort.abort("it took too long");
     return typeof answer === "string" && abort.signal.reason === TOO_LARGE ? { code: "body_too_large" } : answer;
   }
@@ -197,19 +208,20 @@ export class Forwarding implements Exchange<Response> {
     deadlineMs: number,
     body: ReadableStream | Uint8Array<ArrayBuffer> | null,
     signal: AbortSignal | undefined,
+    now: number,
   ): Promise<Response | NoAnswer> {
     const walk = this.#walk;
     const { method } = walk;
     const { onEdge } = walk.gateway;
     const carrier = this.#carries ? walk.request : undefined;
     const headers = requestHeaders(walk);
-    const sending = { method, headers, body, carrier, signal, onEdge, via: to.via, waiter: this };
+    const sending = { method, headers, body, carrier, signal, onEdge, via: to.via, now, waiter: this };
     if (walk.strikes === undefined) return send(urlAt(walk, to), sending, deadlineMs);
     const faults = faultsAt(walk.strikes, to.compiled.service, to.compiled.id);
     if (faults.length === 0) return send(urlAt(walk, to), sending, deadlineMs);
     this.#strike(to, walk.strikes);
     const attempt = { faults, deadlineMs, client: this.client, chance: Math.random };
-    return sendFaulted(attempt, (leftMs) => send(urlAt(walk, to), sending, leftMs));
+    return sendFaulted(attempt, (leftMs) => send(urlAt(walk, to), { ...sending, now: Date.now() }, leftMs));
   }
 
   /** An experiment has its hand in this attempt: the answer says so, and breakers hear of it only where that is wanted. */

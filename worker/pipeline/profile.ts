@@ -11,12 +11,11 @@ import { continueTrace, isTraceparent, startTrace } from "../core/http/trace.ts"
 import type { Walk } from "./walk.ts";
 
 export function profile(walk: Walk): Refusal | undefined {
-  const { request, policy, method, headers } = walk;
+  const { url, policy, method, headers } = walk;
   const fields = readRequestFields(headers);
   walk.fields = fields;
   identify(walk);
 
-  const url = request.url;
   if (url.length > MAX_URL_BYTES) return { code: "uri_too_long" };
   if (fields.bytes > MAX_HEADER_BYTES) return { code: "headers_too_large" };
   if (!fields.valid) return { code: "bad_request" };

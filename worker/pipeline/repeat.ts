@@ -58,12 +58,13 @@ export interface Repeat extends Repeatable {
 /** Undefined: this request goes the long way. */
 export function repeat(
   request: Request,
+  url: string,
   ctx: ExecutionContext,
   gateway: Gateway,
   policy: CompiledPolicy,
   now: number,
 ): Response | undefined {
-  const known = gateway.cache.memory.repeats.of(request.url);
+  const known = gateway.cache.memory.repeats.of(url);
   if (known === undefined || request.method !== "GET") return undefined;
   const { headers } = request;
   if (hasOneOf(headers, TELLING) || request.body !== null) return undefined;
@@ -116,7 +117,7 @@ function count(found: Repeat, ctx: ExecutionContext, gateway: Gateway, now: numb
 
 /** A plain hit has been answered the long way, and its like may come again within its second. */
 export function remember(walk: Walk, answer: Response): void {
-  const { cacheEntry: entry, gateway, policy, arrivedAt: now, request, fields } = walk;
+  const { cacheEntry: entry, gateway, policy, arrivedAt: now, fields } = walk;
   if (!(entry instanceof MemoryEntry) || entry.purgesSeen !== gateway.keeper.purges.epoch) return;
   const { meta } = entry;
   const acceptEncoding = dependsOn(meta.vary);
@@ -149,7 +150,7 @@ export function remember(walk: Walk, answer: Response): void {
     describe: () => described,
     record: { ...recordOf(walk, answer.status), tookMs: 0 },
   };
-  gateway.cache.memory.repeats.add(request.url, meta.key, again);
+  gateway.cache.memory.repeats.add(walk.url, meta.key, again);
 }
 
 const initOf = ({ status, statusText, headers }: Response): ResponseInit => ({

@@ -66,8 +66,8 @@ function behind(walk: Walk, { meta }: StoredEntry): Walk {
     const keyed = name === "cookie" ? influence?.keysCookie : influence?.keysCredential;
     if (keyed !== true && !meta.vary.some(([nominated]) => nominated === name)) headers.delete(name);
   }
-  const request = new Request(walk.request.url, { method: "GET", headers });
-  const background = new Walk(request, walk.ctx, walk.gateway, walk.policy, Date.now());
+  const request = new Request(walk.url, { method: "GET", headers });
+  const background = new Walk(request, walk.url, walk.ctx, walk.gateway, walk.policy, Date.now());
   background.fields = readRequestFields(headers);
   background.correlationId = walk.correlationId;
   background.traceparent = walk.traceparent;

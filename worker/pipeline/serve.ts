@@ -8,48 +8,51 @@ import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import { described } from "../core/security/redact.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { clean, complete, dress, refuse } from "./answer.ts";
-import { authenticate } from "./authenticate.ts";
-import { cache } from "./cache.ts";
-import { cacheRule } from "./cache-rule.ts";
 import { capture } from "./capture.ts";
 import { forward, receive } from "./forward.ts";
-import { guard } from "./guard.ts";
-import { leaveWith, limit } from "./limit.ts";
+import { stepsOf, type Step } from "./lanes.ts";
+import { leaveWith } from "./limit.ts";
 import { profile } from "./profile.ts";
 import { remember, repeat } from "./repeat.ts";
-import { route } from "./route.ts";
 import { Walk, type Verdict } from "./walk.ts";
 
-/** A refusal ends the walk as a problem, a `Response` as its answer; undefined lets it go on. Only who must wait returns a promise. */
-type Step = (walk: Walk) => Verdict | Promise<Verdict>;
-
-const STEPS: readonly Step[] = [profile, guard, authenticate, limit, cacheRule, cache, route];
-
-export function serve(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> | Response {
+/** `url`: the request's, where the caller has asked for it already; each time costs. */
+export function serve(
+  request: Request,
+  ctx: ExecutionContext,
+  gateway: Gateway,
+  url: string = request.url,
+): Promise<Response> | Response {
   const now = Date.now();
   const policy = gateway.isolate.ready(now);
-  if (policy === undefined) return serveAfterNews(request, ctx, gateway);
-  return repeat(request, ctx, gateway, policy, now) ?? walkThrough(request, ctx, gateway, policy, now);
+  if (policy === undefined) return serveAfterNews(request, ctx, gateway, url);
+  return repeat(request, url, ctx, gateway, policy, now) ?? walkThrough(request, url, ctx, gateway, policy, now);
 }
 
-async function serveAfterNews(request: Request, ctx: ExecutionContext, gateway: Gateway): Promise<Response> {
+async function serveAfterNews(
+  request: Request,
+  ctx: ExecutionContext,
+  gateway: Gateway,
+  url: string,
+): Promise<Response> {
   const policy = await gateway.isolate.refresh(ctx, request.cf as IncomingRequestCfProperties | undefined);
   if (policy === undefined) return withoutPolicy(request, gateway);
-  return walkThrough(request, ctx, gateway, policy, Date.now());
+  return walkThrough(request, url, ctx, gateway, policy, Date.now());
 }
 
 async function walkThrough(
   request: Request,
+  url: string,
   ctx: ExecutionContext,
   gateway: Gateway,
   policy: CompiledPolicy,
   now: number,
 ): Promise<Response> {
-  const walk = new Walk(request, ctx, gateway, policy, now);
+  const walk = new Walk(request, url, ctx, gateway, policy, now);
   gateway.isolate.metrics.inFlight++;
   let answer: Response;
   try {
-    let verdict = passes(walk, 0);
+    let verdict: Verdict | Promise<Verdict> = profile(walk) ?? passes(walk, stepsOf(walk), 0);
     if (verdict instanceof Promise) verdict = await verdict;
     if (verdict === undefined) {
       let given = receive(walk, await forward(walk));
@@ -72,13 +75,18 @@ async function walkThrough(
 }
 
 /** Through the steps from `next` on: at once, unless one of them has to wait. */
-function passes(walk: Walk, next: number): Verdict | Promise<Verdict> {
-  for (let index = next; index < STEPS.length; index++) {
-    const verdict = STEPS[index]!(walk);
-    if (verdict instanceof Promise) return verdict.then((late) => late ?? passes(walk, index + 1));
+function passes(walk: Walk, steps: readonly Step[], next: number): Verdict | Promise<Verdict> {
+  for (let index = next; index < steps.length; index++) {
+    const verdict = steps[index]!(walk);
+    if (verdict instanceof Promise) return verdict.then((late) => late ?? passesLate(walk, steps, index + 1));
     if (verdict !== undefined) return verdict;
   }
   return undefined;
+}
+
+function passesLate(walk: Walk, steps: readonly Step[], next: number): Verdict | Promise<Verdict> {
+  walk.now = Date.now();
+  return passes(walk, steps, next);
 }
 
 /** No policy was ever seen: 503, and /_sluice/ready says why. */

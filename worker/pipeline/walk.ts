@@ -41,6 +41,8 @@ export interface CacheCall {
 export class Walk {
   /** Changed by whoever reads its body: then it carries what was read. */
   request: Request;
+  /** As received. */
+  readonly url: string;
   readonly ctx: ExecutionContext;
   readonly gateway: Gateway;
   readonly policy: CompiledPolicy;
@@ -49,6 +51,8 @@ export class Walk {
   readonly headers: Headers;
   /** Epoch ms. */
   readonly arrivedAt: number;
+  /** Epoch ms as of its last wait: in between, a Worker's clock stands still. */
+  now: number;
   /** As `performance.now()`: what durations are measured from. */
   readonly startedAt: number;
 
@@ -127,14 +131,23 @@ export class Walk {
   /** A plain hit like another of the same second. */
   isRepeated = false;
 
-  constructor(request: Request, ctx: ExecutionContext, gateway: Gateway, policy: CompiledPolicy, now: number) {
+  constructor(
+    request: Request,
+    url: string,
+    ctx: ExecutionContext,
+    gateway: Gateway,
+    policy: CompiledPolicy,
+    now: number,
+  ) {
     this.request = request;
+    this.url = url;
     this.method = request.method;
     this.headers = request.headers;
     this.ctx = ctx;
     this.gateway = gateway;
     this.policy = policy;
     this.arrivedAt = now;
+    this.now = now;
     this.startedAt = performance.now();
   }
 

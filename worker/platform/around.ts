@@ -18,4 +18,6 @@ export interface Around {
   panicked(service: string): void;
   /** Keeps an attempt until it is over: the runtime may end its request without a word. */
   keep(attempt: Attempt): void;
+  /** It is over. */
+  release(attempt: Attempt): void;
 }

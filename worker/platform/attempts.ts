@@ -51,7 +51,7 @@ export class Attempts<A extends Answer> {
   /** An attempt lost the race against its deadline: its fetch ends with this request, which must not be held open. */
   abandoned = false;
   /** The time as of the last wait: within a Worker the clock stands still in between. */
-  #now = 0;
+  #now: number;
   #fleet: Fleet;
   #own: ServiceState;
   /** Who stands in for it, in this order. */
@@ -81,6 +81,7 @@ export class Attempts<A extends Answer> {
     this.#alternatives = alternatives;
     this.#options = options;
     this.#exchange = exchange;
+    this.#now = exchange.now;
     this.service = service;
     this.#answeredBy = service;
     this.#state = attempts(exchange.repeatable, exchange.deadlineAt, alternatives.length);
@@ -93,7 +94,6 @@ export class Attempts<A extends Answer> {
 
   /** The answer, its attempt still open in `attempt`; or why there is none. */
   async answer(): Promise<A | Refusal> {
-    this.#now = Date.now();
     const hedgeMs = this.#hedgeMs();
     let what: Next | undefined = this.#tell(START);
     for (;;) {
@@ -247,7 +247,7 @@ export class Attempts<A extends Answer> {
     let ms = attemptMs(this.#state, this.#exchange.headersMs, now);
     // A probe does not outlive its lease: the region would let another one go beside it.
     if (admission === "lease") ms = Math.min(ms, Math.max(0, instance.gate.probeEnd - now));
-    return this.#exchange.send(instance, ms, abort);
+    return this.#exchange.send(instance, ms, abort, now);
   }
 
   /** What came of an attempt, and what next; undefined when it is the answer. */

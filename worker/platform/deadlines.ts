@@ -17,14 +17,16 @@ export interface Waiter {
   readonly client: AbortSignal;
 }
 
-/** Until its deadline, or until the answer is here. */
+/** Who waits, until its deadline or until the answer is here. */
 class Wait {
-  wake: () => void = doNothing;
+  /** Called when nobody watches any longer: from now on it needs a timer of its own, set in its own context. */
+  readonly wake: () => void;
   #at: number;
   #all: Wait[];
 
-  constructor(all: Wait[]) {
+  constructor(all: Wait[], wake: () => void) {
     this.#all = all;
+    this.wake = wake;
     this.#at = all.push(this) - 1;
   }
 
@@ -40,26 +42,18 @@ class Wait {
   }
 }
 
-const doNothing = (): void => {};
-
 export class Deadlines {
   #waits: Wait[] = [];
   #watchedUntil = 0;
 
-  /** Calls `late` in `ms` at the latest, unless the wait is over before. Undefined: a timer is running, for nothing if need be. */
-  wait(ms: number, waiter: Waiter | undefined, late: () => void): Wait | undefined {
-    if (ms === Infinity) return undefined;
-    if (ms <= WATCH_MS || waiter === undefined) {
-      // Never cleared: it ends with the request. Clearing costs half as much as setting it.
-      setTimeout(late, ms);
-      return undefined;
-    }
-    const now = Date.now();
+  /**
+   * Notes down who waits from `now` on, for `ms`. Within a second it calls `wake`, unless the wait is over before: from
+   * any request's context, so that `wake` may resolve a promise and nothing else. Undefined: it needs a timer of its own at once.
+   */
+  wait(ms: number, now: number, waiter: Waiter, wake: () => void): Wait | undefined {
+    if (ms <= WATCH_MS || ms === Infinity) return undefined;
     if (now >= this.#watchedUntil) this.#watch(now, waiter);
-    const wait = new Wait(this.#waits);
-    const woken = new Promise<void>((resolve) => (wait.wake = resolve));
-    void woken.then(() => setTimeout(late, now + ms - Date.now()));
-    return wait;
+    return new Wait(this.#waits, wake);
   }
 
   #watch(now: number, { background, client }: Waiter): void {

@@ -23,6 +23,8 @@ export interface Exchange<A extends Answer> {
   /** Epoch ms by which the final headers must be here, and how long one attempt may take to them; Infinity for no end. */
   readonly deadlineAt: number;
   readonly headersMs: number;
+  /** Epoch ms as it is handed over. */
+  readonly now: number;
   readonly background: Background;
   /** Aborts when the client leaves. Costs something when first asked for. */
   readonly client: AbortSignal;
@@ -34,8 +36,13 @@ export interface Exchange<A extends Answer> {
   remedy?(answer: A): "give" | "elsewhere" | "again";
   /** Writes into the service's choice what it depends on of this request, and says its class (`likeClass`) or -1. */
   describe(service: ServiceState): number;
-  /** Sends it. Never rejects; a refusal is the client's own fault, and the instance has no part in it. */
-  send(to: InstanceState, deadlineMs: number, abort: AbortController | undefined): Promise<A | NoAnswer | Refusal>;
+  /** Sends it, at `now`. Never rejects; a refusal is the client's own fault, and the instance has no part in it. */
+  send(
+    to: InstanceState,
+    deadlineMs: number,
+    abort: AbortController | undefined,
+    now: number,
+  ): Promise<A | NoAnswer | Refusal>;
 }
 
 /** One attempt under way beside another. */

@@ -106,20 +106,23 @@ export class Fleet implements ReportSource, Around {
   }
 
   keep(attempt: Attempt): void {
+    attempt.keptAt = this.#attempts.length;
     if (this.#attempts.push(attempt) >= this.#lookAt) this.#sweep();
   }
 
-  /** Forgets attempts that are over, and ends those that must be. */
+  /** What is over is let go at once: what outlives its request costs the garbage collector. */
+  release(attempt: Attempt): void {
+    const last = this.#attempts.pop()!;
+    if (last === attempt) return;
+    this.#attempts[attempt.keptAt] = last;
+    last.keptAt = attempt.keptAt;
+  }
+
+  /** Ends those that must be over: the runtime ended their requests without a word. */
   #sweep(): void {
     const now = this.#now();
-    let kept = 0;
-    for (const attempt of this.#attempts) {
-      if (!attempt.open) continue;
-      if (now <= attempt.expiresAt) this.#attempts[kept++] = attempt;
-      else attempt.leave();
-    }
-    this.#attempts.length = kept;
-    this.#lookAt = Math.max(MANY_ATTEMPTS, kept * 2);
+    for (const attempt of [...this.#attempts]) if (now > attempt.expiresAt) attempt.leave();
+    this.#lookAt = Math.max(MANY_ATTEMPTS, this.#attempts.length * 2);
   }
 
   /**

@@ -154,6 +154,8 @@ export class Attempt {
   readonly startedAt = performance.now();
   /** Epoch ms after which it cannot be under way any more: its request was ended by the runtime. */
   expiresAt: number;
+  /** Its place among those that the fleet keeps. */
+  keptAt = -1;
   /** Until the exchange is over. */
   open = true;
   #outcome: Outcome | undefined = undefined;

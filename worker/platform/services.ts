@@ -350,6 +350,7 @@ export class ServiceState implements AttemptKeeper {
 
   end(attempt: Attempt, outcome: Outcome, ms: number): void {
     const { instance } = attempt;
+    this.#around.release(attempt);
     ended(instance.candidate);
     if (!this.limits.any) return;
     const now = Date.now();

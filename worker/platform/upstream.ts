@@ -28,6 +28,8 @@ export interface Sending {
   readonly onEdge: boolean;
   /** What carries it; left out, the runtime's own `fetch`. */
   readonly via?: Carrier | undefined;
+  /** Epoch ms: from when on the deadline counts. */
+  readonly now: number;
   /** Who waits for the answer; left out, the deadline has a timer of its own. */
   readonly waiter?: Waiter;
 }
@@ -35,31 +37,49 @@ export interface Sending {
 /** Of all requests of this isolate. */
 const deadlines = new Deadlines();
 
+/** Nobody watches the deadline any longer. */
+const ALONE = "alone";
+
 /** The answer as it came, its body unread and undecoded; or why there is none. Never rejects. */
-export function send(url: string, sending: Sending, deadlineMs: number): Promise<Response | NoAnswer> {
-  return new Promise((resolve) => {
-    // Settling a settled promise is nothing.
-    const waiting = deadlines.wait(deadlineMs, sending.waiter, () => resolve("timeout"));
-    const { method, headers, body, carrier } = sending;
-    // Named fields cost: a GET without a body, as nearly all are, goes out 5-9 µs cheaper without these two.
-    const init: RequestInit =
-      carrier !== undefined || (body === null && method === "GET")
-        ? { headers, redirect: "manual", encodeResponseBody: "manual" }
-        : { method, headers, body, redirect: "manual", encodeResponseBody: "manual" };
-    if (sending.signal !== undefined) init.signal = sending.signal;
-    if (sending.onEdge) init.cf = CACHE_KEEPS_OUT;
-    const target = carrier === undefined ? url : new Request(url, carrier);
-    (sending.via === undefined ? fetch(target, init) : sending.via.fetch(target, init)).then(
-      (answer) => {
-        waiting?.over();
-        resolve(isAnswer(answer) ? answer : discard(answer));
-      },
-      () => {
-        waiting?.over();
-        resolve("unreachable");
-      },
+export async function send(url: string, sending: Sending, deadlineMs: number): Promise<Response | NoAnswer> {
+  const { waiter, now } = sending;
+  let given: Response | NoAnswer | undefined;
+  // Settling a settled promise is nothing.
+  let settle!: (what: Response | NoAnswer) => void;
+  const what = await new Promise<Response | NoAnswer | typeof ALONE>((resolve) => {
+    settle = resolve;
+    const wait = waiter && deadlines.wait(deadlineMs, now, waiter, () => resolve(ALONE));
+    // Never cleared: it ends with the request. Clearing costs half as much as setting it.
+    if (wait === undefined && deadlineMs !== Infinity) setTimeout(resolve, deadlineMs, "timeout");
+    const over = (answer: Response | NoAnswer): void => {
+      wait?.over();
+      given = answer;
+      settle(answer);
+    };
+    fetched(url, sending).then(
+      (answer) => over(isAnswer(answer) ? answer : discard(answer)),
+      () => over("unreachable"),
     );
   });
+  if (what !== ALONE) return what;
+  if (given !== undefined) return given;
+  return new Promise((resolve) => {
+    settle = resolve;
+    setTimeout(resolve, now + deadlineMs - Date.now(), "timeout");
+  });
+}
+
+function fetched(url: string, sending: Sending): Promise<Response> {
+  const { method, headers, body, carrier, signal, via } = sending;
+  // Named fields cost: a GET without a body, as nearly all are, goes out 5-9 µs cheaper without these two.
+  const init: RequestInit =
+    carrier !== undefined || (body === null && method === "GET")
+      ? { headers, redirect: "manual", encodeResponseBody: "manual" }
+      : { method, headers, body, redirect: "manual", encodeResponseBody: "manual" };
+  if (signal !== undefined) init.signal = signal;
+  if (sending.onEdge) init.cf = CACHE_KEEPS_OUT;
+  const target = carrier === undefined ? url : new Request(url, carrier);
+  return via === undefined ? fetch(target, init) : via.fetch(target, init);
 }
 
 /** `fetch` can return what no `Response` may be made of (600, 999, a 1xx): nonsense from the upstream. */

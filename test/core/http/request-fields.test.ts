@@ -67,9 +67,25 @@ describe("what one pass finds", () => {
         Upgrade: "websocket",
         "CF-Connecting-IP": "203.0.113.9",
         "X-Target-Service": "users",
+        "Accept-Encoding": "gzip",
+        "Cache-Control": "no-cache",
+        Pragma: "no-cache",
+        Range: "bytes=0-",
+        "If-Range": '"r"',
+        "If-None-Match": '"n"',
+        "If-Modified-Since": "m",
+        "Idempotency-Key": "k",
       }),
     );
     expect(fields).toMatchObject({
+      acceptEncoding: "gzip",
+      cacheControl: "no-cache",
+      pragma: "no-cache",
+      range: "bytes=0-",
+      ifRange: '"r"',
+      ifNoneMatch: '"n"',
+      ifModifiedSince: "m",
+      repeatable: true,
       valid: true,
       authorization: "a",
       cookie: "b=c",
@@ -83,7 +99,6 @@ describe("what one pass finds", () => {
       connection: "upgrade",
       upgrade: "websocket",
       clientAddress: "203.0.113.9",
-      targetService: "users",
     });
   });
 

@@ -1,8 +1,7 @@
 // The id that a client, the gateway, the upstream and every log line share for one exchange. A client's own is kept
 // when it can do no harm in a field, a log or a label; else one is made: UUID version 7 (RFC 9562 §5.7), so that ids
 // sort by time.
-import { bits32, hex16, hex32 } from "./hex.ts";
-import type { Chance } from "./hex.ts";
+import { Stock, writeHex, type Chance } from "./hex.ts";
 
 const MAX_LENGTH = 128;
 
@@ -26,6 +25,19 @@ export function correlationId(received: string | undefined, nowMs: number, chanc
   return received !== undefined && isSaneCorrelationId(received) ? received : newId(nowMs, chance);
 }
 
+const DASH = 45;
+const SEVEN = 55;
+const VARIANTS: readonly number[] = Array.from("89ab", (digit) => digit.charCodeAt(0));
+
+/** What is chance in it: `7xxx-[89ab]xxx-xxxxxxxxxxxx` (RFC 9562 §4.1, §5.7). */
+const tails = new Stock(22, (into, at, chance) => {
+  writeHex(into, at, 22, chance);
+  into[at] = SEVEN;
+  into[at + 4] = DASH;
+  into[at + 5] = VARIANTS[into[at + 5]! & 3]!;
+  into[at + 9] = DASH;
+});
+
 // Requests of one millisecond share the first half of their ids.
 let lastMs = -1;
 let lastTime = "";
@@ -33,11 +45,9 @@ let lastTime = "";
 /** A UUID version 7: 48 bits of epoch milliseconds, then 74 of chance. */
 export function newId(nowMs: number, chance: Chance): string {
   if (nowMs !== lastMs) {
-    lastTime = `${hex32(Math.floor(nowMs / 65536))}-${hex16(nowMs % 65536)}-`;
+    const time = nowMs.toString(16).padStart(12, "0");
+    lastTime = `${time.slice(0, 8)}-${time.slice(8)}-`;
     lastMs = nowMs;
   }
-  const a = bits32(chance);
-  const version = 0x7000 | (a & 0x0fff);
-  const variant = 0x8000 | ((a >>> 12) & 0x3fff);
-  return `${lastTime}${hex16(version)}-${hex16(variant)}-${hex32(bits32(chance))}${hex16(bits32(chance) >>> 16)}`;
+  return lastTime + tails.take(chance);
 }

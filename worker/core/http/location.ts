@@ -17,10 +17,16 @@ export interface PublicView {
   readonly publicPrefix: string;
 }
 
+/** Location means something with 201 and 3xx alone; asking for it costs, and most answers are 200. */
+const locates = (status: number): boolean => status === 201 || (status >= 300 && status < 400);
+
+/** Whether an answer may hold a field that `rewriteLocations` is for. */
+export const mayLocate = (headers: MutableFields, status: number): boolean =>
+  locates(status) || headers.has("content-location") || headers.has("refresh");
+
 /** Rewrites, in place, the fields of an answer that hold one URL (RFC 9110 §8.7, §10.2.2; Refresh: HTML §7.4.2). */
 export function rewriteLocations(headers: MutableFields, status: number, view: PublicView): void {
-  // Location means something with 201 and 3xx alone; asking for it costs, and most answers are 200.
-  if (status === 201 || (status >= 300 && status < 400)) rewrite(headers, "location", view);
+  if (locates(status)) rewrite(headers, "location", view);
   if (headers.has("content-location")) rewrite(headers, "content-location", view);
   if (headers.has("refresh")) {
     const refresh = headers.get("refresh")!;

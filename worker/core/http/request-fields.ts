@@ -2,7 +2,7 @@
 // the few values that steer the gateway. Measured on workerd, a pass over 16 fields costs as much as a dozen `get`s,
 // and finding families of names (`X-Forwarded-*`) needs one anyway; so ask here, not the `Headers`.
 import { namedByConnection } from "./connection.ts";
-import { isDroppedFromRequest } from "./fields.ts";
+import { isDroppedFromRequest, SLOTS, slotOf } from "./fields.ts";
 
 /** What one pass has found. Values are as received, repeated fields joined by `, `. */
 export class RequestFields {
@@ -23,7 +23,6 @@ export class RequestFields {
   correlationId: string | undefined = undefined;
   traceparent: string | undefined = undefined;
   tracestate: string | undefined = undefined;
-  targetService: string | undefined = undefined;
   /** Idempotency-Key: the client stands for it that a second copy does no harm. */
   repeatable = false;
   authorization: string | undefined = undefined;
@@ -42,9 +41,32 @@ export interface FieldSource {
   forEach(callback: (this: RequestFields, value: string, name: string) => void, self: RequestFields): void;
 }
 
-/** 1 for the first characters of names that may matter here: most names are done with after one look. */
-const MATTERS = new Uint8Array(128);
-for (const char of "acefikprtuvwx") MATTERS[char.charCodeAt(0)] = 1;
+/** The names that mean something here; the order is that of `note`. No two share a slot. */
+const KNOWN = [
+  "",
+  "authorization",
+  "cookie",
+  "accept-encoding",
+  "cache-control",
+  "pragma",
+  "range",
+  "if-range",
+  "if-none-match",
+  "if-modified-since",
+  "cdn-loop",
+  "content-length",
+  "traceparent",
+  "tracestate",
+  "idempotency-key",
+  "via",
+  "x-correlation-id",
+  "connection",
+  "upgrade",
+  "transfer-encoding",
+  "cf-connecting-ip",
+] as const;
+const KNOWN_AT = new Uint8Array(SLOTS);
+KNOWN.forEach((name, index) => (KNOWN_AT[slotOf(name)] = index));
 
 export function readRequestFields(headers: FieldSource): RequestFields {
   const fields = new RequestFields();
@@ -55,75 +77,79 @@ export function readRequestFields(headers: FieldSource): RequestFields {
 
 function readField(this: RequestFields, value: string, name: string): void {
   this.bytes += name.length + value.length + 4;
-  if (MATTERS[name.charCodeAt(0)] !== 1) return;
-  switch (name) {
-    case "authorization":
-      this.authorization = value;
-      return;
-    case "cookie":
-      this.cookie = value;
-      return;
-    case "accept-encoding":
-      this.acceptEncoding = value;
-      return;
-    case "cache-control":
-      this.cacheControl = value;
-      return;
-    case "pragma":
-      this.pragma = value;
-      return;
-    case "range":
-      this.range = value;
-      return;
-    case "if-range":
-      this.ifRange = value;
-      return;
-    case "if-none-match":
-      this.ifNoneMatch = value;
-      return;
-    case "if-modified-since":
-      this.ifModifiedSince = value;
-      return;
-    case "cdn-loop":
-      this.cdnLoop = value;
-      return;
-    case "content-length":
-      this.contentLength = value;
-      return;
-    case "traceparent":
-      this.traceparent = value;
-      return;
-    case "idempotency-key":
-      this.repeatable = true;
-      return;
-    case "tracestate":
-      this.tracestate = value;
-      return;
-    case "via":
-      this.via = value;
-      return;
-    case "x-correlation-id":
-      this.correlationId = value;
-      return;
-    case "connection":
-      this.connection = value;
-      break;
-    case "upgrade":
-      this.upgrade = value;
-      break;
-    case "transfer-encoding":
-      this.transferEncoding = value;
-      break;
-    case "cf-connecting-ip":
-      this.clientAddress = value;
-      break;
-    case "x-target-service":
-      this.targetService = value;
-      break;
-    default:
-      if (!isDroppedFromRequest(name)) return;
-  }
+  const known = KNOWN_AT[slotOf(name)]!;
+  if (known !== 0 && name === KNOWN[known]) {
+    if (note(this, known, value)) return;
+  } else if (!isDroppedFromRequest(name)) return;
   (this.drop ??= []).push(name);
+}
+
+/** Keeps what a known field says; false when the field itself goes no further. */
+function note(fields: RequestFields, known: number, value: string): boolean {
+  switch (known) {
+    case 1:
+      fields.authorization = value;
+      return true;
+    case 2:
+      fields.cookie = value;
+      return true;
+    case 3:
+      fields.acceptEncoding = value;
+      return true;
+    case 4:
+      fields.cacheControl = value;
+      return true;
+    case 5:
+      fields.pragma = value;
+      return true;
+    case 6:
+      fields.range = value;
+      return true;
+    case 7:
+      fields.ifRange = value;
+      return true;
+    case 8:
+      fields.ifNoneMatch = value;
+      return true;
+    case 9:
+      fields.ifModifiedSince = value;
+      return true;
+    case 10:
+      fields.cdnLoop = value;
+      return true;
+    case 11:
+      fields.contentLength = value;
+      return true;
+    case 12:
+      fields.traceparent = value;
+      return true;
+    case 13:
+      fields.tracestate = value;
+      return true;
+    case 14:
+      fields.repeatable = true;
+      return true;
+    case 15:
+      fields.via = value;
+      return true;
+    case 16:
+      fields.correlationId = value;
+      return true;
+    case 17:
+      fields.connection = value;
+      return false;
+    case 18:
+      fields.upgrade = value;
+      return false;
+    case 19:
+      fields.transferEncoding = value;
+      return false;
+    case 20:
+      fields.clientAddress = value;
+      return false;
+    default:
+      return true;
+  }
 }
 
 /** Takes the fields that a pass has found wanting out of `headers`: the mutable copy that goes on. */

@@ -1,8 +1,7 @@
 // W3C Trace Context (https://www.w3.org/TR/trace-context/). The gateway is one span of a trace: it continues the trace
 // that came in under a parent id of its own, or starts one. `tracestate` is the vendors' and passes untouched, unless
 // the `traceparent` that it belongs to is none (§4.3): then both are dropped.
-import { bits32, hex32 } from "./hex.ts";
-import type { Chance } from "./hex.ts";
+import { Stock, writeId, type Chance } from "./hex.ts";
 
 /** Length of a version 00 `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`. */
 const LENGTH = 55;
@@ -40,19 +39,24 @@ export function continueTrace(received: string, chance: Chance): string {
   // The lowest bit of the last hex digit: codes of 0-9 are as odd as the digit, those of a-f the other way round.
   const code = received.charCodeAt(54);
   const sampled = ((code > 57 ? code + 1 : code) & 1) === 1;
-  return `00-${received.slice(3, 35)}-${parentId(chance)}-${sampled ? "01" : "00"}`;
+  return `00-${received.slice(3, 35)}-${parents.take(chance)}-${sampled ? "01" : "00"}`;
 }
 
 /** A trace that begins here. */
 export function startTrace(chance: Chance, sampled: boolean): string {
-  // 128 random bits, the last 64 of which are never zero: neither is the id (§3.2.2.3).
-  const traceId = hex32(bits32(chance)) + hex32(bits32(chance)) + parentId(chance);
-  return `00-${traceId}-${parentId(chance)}-${sampled ? "01" : "00"}`;
+  return (sampled ? sampledTraces : traces).take(chance);
 }
 
-/** 64 random bits, never all zero. */
-function parentId(chance: Chance): string {
-  const high = bits32(chance);
-  const low = bits32(chance);
-  return hex32(high) + hex32(high === 0 && low === 0 ? 1 : low);
+const parents = new Stock(16, (into, at, chance) => writeId(into, at, 16, chance));
+const traces = new Stock(LENGTH, writeTrace("00"));
+const sampledTraces = new Stock(LENGTH, writeTrace("01"));
+
+/** A whole version 00 `traceparent` under these flags. */
+function writeTrace(flags: "00" | "01"): (into: Uint8Array, at: number, chance: Chance) => void {
+  const frame = Uint8Array.from(`00-${"0".repeat(32)}-${"0".repeat(16)}-${flags}`, (char) => char.charCodeAt(0));
+  return (into, at, chance) => {
+    into.set(frame, at);
+    writeId(into, at + 3, 32, chance);
+    writeId(into, at + 36, 16, chance);
+  };
 }

@@ -10,13 +10,6 @@ import type { Mix } from "./score.ts";
 export type Expert = keyof Mix;
 export const EXPERTS = ["performance", "load", "proximity", "adaptive"] as const satisfies readonly Expert[];
 
-const BIT: Readonly<Record<Expert, number>> = {
-  performance: EXPERT_PERFORMANCE,
-  load: EXPERT_LOAD,
-  proximity: EXPERT_PROXIMITY,
-  adaptive: EXPERT_ADAPTIVE,
-};
-
 type Opinion = OpinionTally;
 type Tally = ChoiceTally;
 
@@ -78,15 +71,20 @@ export function observe(sum: Tally, agreed: number, opposed: number, reward: num
   sum.choices++;
   sum.reward += reward;
   sum.rewardSquared += reward * reward;
-  for (const expert of EXPERTS) {
-    const opinion = sum.experts[expert];
-    if ((agreed & BIT[expert]) !== 0) {
-      opinion.agreed++;
-      opinion.agreedReward += reward;
-    } else if ((opposed & BIT[expert]) !== 0) {
-      opinion.opposed++;
-      opinion.opposedReward += reward;
-    }
+  const { performance, load, proximity, adaptive } = sum.experts;
+  count(performance, agreed & EXPERT_PERFORMANCE, opposed & EXPERT_PERFORMANCE, reward);
+  count(load, agreed & EXPERT_LOAD, opposed & EXPERT_LOAD, reward);
+  count(proximity, agreed & EXPERT_PROXIMITY, opposed & EXPERT_PROXIMITY, reward);
+  count(adaptive, agreed & EXPERT_ADAPTIVE, opposed & EXPERT_ADAPTIVE, reward);
+}
+
+function count(opinion: Opinion, agreed: number, opposed: number, reward: number): void {
+  if (agreed !== 0) {
+    opinion.agreed++;
+    opinion.agreedReward += reward;
+  } else if (opposed !== 0) {
+    opinion.opposed++;
+    opinion.opposedReward += reward;
   }
 }
 
