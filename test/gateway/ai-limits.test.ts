@@ -1,4 +1,5 @@
 // What AI requests may cost: counted as all requests are, and by tokens, reserved before and settled after, over a crash too.
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { parseList } from "structured-headers";
 import { open, type Answer } from "../support/client.ts";
@@ -100,8 +101,15 @@ it("lets one stream at a time, until it is over", async () => {
   streams[0]!.socket.end(`${piece({ content: "lo" }, "stop")}data: [DONE]\n\n`);
   expect((await streaming.answer()).text).toContain("[DONE]");
   upstream.play({ headers: { "Content-Type": "application/json" }, body: WHOLE });
-  let status = 0;
+  // The second gateway hears that the place is free when it next asks, four times a second at most. Whoever asks more often
+  // only spends the minute's fifty requests.
   const end = Date.now() + 10_000;
-  while (status !== 200 && Date.now() < end) ({ status } = await ask("single", "203.0.113.4", {}, 2));
-  expect(status).toBe(200);
+  for (;;) {
+    const answer = await ask("single", "203.0.113.4", {}, 2);
+    if (answer.status === 200 || Date.now() > end) {
+      expect(answer.status, answer.text).toBe(200);
+      break;
+    }
+    await sleep(300);
+  }
 });

@@ -1,11 +1,12 @@
 // Requests of a caller under way at once, as this isolate keeps them: so many places held for everybody's requests here, told to
 // `LimiterObject` whenever more are needed or some are free again. A place ends within a minute unless it is held on: an isolate
-// that is gone takes none along for long.
+// that is gone takes none along for long. What is free and could not be said is said again: nobody else can give it back.
 import type { Caller } from "../core/security/counted.ts";
 import { counted, storedAs } from "../core/security/counted.ts";
 import type { Limit } from "../core/security/limits.ts";
 import { patience, type LimiterLink } from "./limiter-link.ts";
 import type { Background } from "./news.ts";
+import { CALL_TIMEOUT_MS } from "./offpath.ts";
 
 const LIFE_MS = 60_000;
 /** A place whose time is more than half over is held on by whoever moves. */
@@ -16,6 +17,8 @@ const SPARE_PART = 32;
 const FULL_MS = 250;
 const MOST_ENTRIES = 10_000;
 const GRACE_MS = 2_000;
+/** Before each try to give places back; over the while for which an object that failed is left alone. */
+const GIVE_BACK_AFTER_MS = [0, 250, 1_000, 3_000, 8_000];
 
 interface Entry {
   limit: Limit;
@@ -29,6 +32,8 @@ interface Entry {
   waiting: number;
   telling: Promise<boolean> | undefined;
   tellingUntil: number;
+  /** Until when somebody sees to it that free places are given back. */
+  givingUntil: number;
 }
 
 /** A request's place; to be left once. */
@@ -86,8 +91,8 @@ export class HeldPlaces {
     while (!waiting.over) {
       entry.waiting++;
       // What was said by a request that the runtime has ended is never answered.
-      const told = entry.telling !== undefined && this.#now() < entry.tellingUntil ? entry.telling : undefined;
-      const answered = await waiting.wait(told ?? this.#tell(entry, background));
+      const told = this.#isTelling(entry) ? entry.telling! : this.#tell(entry, entry.limit.timeoutMs, background);
+      const answered = await waiting.wait(told);
       entry.waiting--;
       if (answered !== true) break;
       const entered = this.#atOnce(entry, this.#now(), background);
@@ -101,30 +106,46 @@ export class HeldPlaces {
     return {
       moved: () => {
         const now = this.#now();
-        if (entry.endsAt - now < RENEW_MS && entry.telling === undefined) void this.#tell(entry, background);
+        if (entry.endsAt - now < RENEW_MS && !this.#isTelling(entry))
+          void this.#tell(entry, CALL_TIMEOUT_MS, background);
       },
       leave: () => {
         if (left) return;
         left = true;
         entry.inUse--;
         entry.fullUntil = 0;
-        if (entry.held > entry.inUse + spare(entry.limit) && entry.telling === undefined) {
-          void this.#tell(entry, background);
-        }
+        if (holdsTooMany(entry) && this.#now() >= entry.givingUntil)
+          background.waitUntil(this.#giveBack(entry, background));
       },
     };
   }
 
+  #isTelling({ telling, tellingUntil }: Entry): boolean {
+    return telling !== undefined && this.#now() < tellingUntil;
+  }
+
+  async #giveBack(entry: Entry, background: Background): Promise<void> {
+    for (const pauseMs of GIVE_BACK_AFTER_MS) {
+      entry.givingUntil = this.#now() + CALL_TIMEOUT_MS + pauseMs + GRACE_MS;
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (!holdsTooMany(entry)) break;
+      // Who is telling already says this too, unless that fails.
+      if (!this.#isTelling(entry)) await this.#tell(entry, CALL_TIMEOUT_MS, background);
+      if (!holdsTooMany(entry)) break;
+    }
+    entry.givingUntil = 0;
+  }
+
   /** Says how many places are needed from now on; whether that was heard. */
-  #tell(entry: Entry, background: Background): Promise<boolean> {
-    const telling = this.#say(entry);
+  #tell(entry: Entry, timeoutMs: number, background: Background): Promise<boolean> {
+    const telling = this.#say(entry, timeoutMs);
     entry.telling = telling;
-    entry.tellingUntil = this.#now() + entry.limit.timeoutMs + GRACE_MS;
+    entry.tellingUntil = this.#now() + timeoutMs + GRACE_MS;
     background.waitUntil(telling);
     return telling;
   }
 
-  async #say(entry: Entry): Promise<boolean> {
+  async #say(entry: Entry, timeoutMs: number): Promise<boolean> {
     const { limit } = entry;
     entry.stored ||= await storedAs(entry.who);
     for (;;) {
@@ -134,7 +155,7 @@ export class HeldPlaces {
         ...{ limit: limit.name, who: entry.stored, isolate: this.#isolate, most: limit.concurrent },
         ...{ places: needed === 0 ? 0 : needed + spare(limit), lifeMs: LIFE_MS },
       };
-      const answer = await this.#link.ask(entry.stored, (limiter) => limiter.hold(question), limit.timeoutMs);
+      const answer = await this.#link.ask(entry.stored, (limiter) => limiter.hold(question), timeoutMs);
       if (!answer.ok) {
         entry.telling = undefined;
         return false;
@@ -144,7 +165,7 @@ export class HeldPlaces {
       const now = entry.inUse + entry.waiting;
       entry.fullUntil = entry.held < now ? this.#now() + FULL_MS : 0;
       // Some may have been left meanwhile.
-      if (entry.held <= now + spare(limit)) break;
+      if (!holdsTooMany(entry)) break;
     }
     entry.telling = undefined;
     return true;
@@ -153,6 +174,12 @@ export class HeldPlaces {
 
 export type Entered = HeldPlace | "full" | "away";
 
-const IDLE: Pick<Entry, "telling" | "tellingUntil"> = { telling: undefined, tellingUntil: 0 };
+const IDLE: Pick<Entry, "telling" | "tellingUntil" | "givingUntil"> = {
+  telling: undefined,
+  tellingUntil: 0,
+  givingUntil: 0,
+};
+
+const holdsTooMany = ({ held, inUse, waiting, limit }: Entry): boolean => held > inUse + waiting + spare(limit);
 
 const spare = (limit: Limit): number => Math.floor(limit.concurrent / SPARE_PART);
