@@ -3,11 +3,15 @@
 // and styled by classes of `style.css` (the policy of the page lets no `style` attribute work). What its user may not do is not offered:
 // `useMay("operator")`.
 import type { ComponentType } from "preact";
-
-export interface PageProps {
-  /** What follows the page's name in the address, decoded: `#/services/orders` gives `["orders"]`. */
-  readonly rest: readonly string[];
-}
+import type { PageProps } from "./page-props.ts";
+import { Alerts } from "./pages/alerts.tsx";
+import { Audit } from "./pages/audit.tsx";
+import { Cache } from "./pages/cache.tsx";
+import { Chaos } from "./pages/chaos.tsx";
+import { Explain } from "./pages/explain.tsx";
+import { Overview } from "./pages/overview.tsx";
+import { Policy } from "./pages/policy.tsx";
+import { Security } from "./pages/security.tsx";
 
 export interface Page {
   /** First segment of the address. */
@@ -17,6 +21,13 @@ export interface Page {
   readonly component: ComponentType<PageProps>;
 }
 
-import { Overview } from "./pages/overview.tsx";
-
-export const PAGES: readonly Page[] = [{ name: "overview", title: "Overview", group: "Watch", component: Overview }];
+export const PAGES: readonly Page[] = [
+  { name: "overview", title: "Overview", group: "Watch", component: Overview },
+  { name: "alerts", title: "Alerts", group: "Watch", component: Alerts },
+  { name: "cache", title: "Cache", group: "Act", component: Cache },
+  { name: "explain", title: "Explain", group: "Act", component: Explain },
+  { name: "chaos", title: "Chaos", group: "Act", component: Chaos },
+  { name: "policy", title: "Policy", group: "Govern", component: Policy },
+  { name: "security", title: "Security", group: "Govern", component: Security },
+  { name: "audit", title: "Audit log", group: "Govern", component: Audit },
+];

@@ -16,6 +16,8 @@ export interface Curve {
   readonly values: readonly (number | null)[];
   /** Filled to the axis. */
   readonly area?: boolean;
+  /** Each point is seen, also one without neighbours. */
+  readonly dots?: boolean;
 }
 
 interface ChartProps {
@@ -110,9 +112,10 @@ function optionsOf(element: HTMLElement, curves: readonly Curve[], look: Look): 
     ],
     series: [
       {},
-      ...curves.map(({ label, ink, area }): uPlot.Series => {
+      ...curves.map(({ label, ink, area, dots = false }): uPlot.Series => {
         const stroke = colour(`--ink-${ink}`);
-        return { label, stroke, width: 1.75, points: { show: false }, ...(area ? { fill: faint(stroke) } : {}) };
+        const points = { show: dots, size: 5, fill: stroke };
+        return { label, stroke, width: 1.75, points, ...(area ? { fill: faint(stroke) } : {}) };
       }),
     ],
     hooks: { setCursor: [({ cursor }) => look.onPoint(cursor.idx ?? undefined)] },
