@@ -35,10 +35,15 @@ export const KEY_RECORD: KeyRecord = {
   ...{ createdAt: 1, expiresAt: 0, revokedAt: 0 },
 };
 
-const words = [
-  { alg: "HS256", typ: "JWT" },
-  { iss: ISSUER, aud: AUDIENCE, sub: "alice", tenant: "acme", roles: ["reader"], iat: 1, exp: YEAR_2100 },
-]
-  .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
-  .join(".");
-export const TOKEN = `${words}.${createHmac("sha256", SECRETS.BENCH_SHARED).update(words).digest("base64url")}`;
+/** Of one user; good until the year 2100. */
+export function tokenFor(user: string): string {
+  const words = [
+    { alg: "HS256", typ: "JWT" },
+    { iss: ISSUER, aud: AUDIENCE, sub: user, tenant: "acme", roles: ["reader"], iat: 1, exp: YEAR_2100 },
+  ]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".");
+  return `${words}.${createHmac("sha256", SECRETS.BENCH_SHARED).update(words).digest("base64url")}`;
+}
+
+export const TOKEN = tokenFor("alice");

@@ -1,9 +1,11 @@
-// The command line of the benchmark. Exit codes: 0 measured; 1 it could not be measured, or what would be measured was
-// not what it should be; 2 wrong arguments. Results go to stdout and to files, progress to stderr.
+// The command line of the benchmark. Exit codes: 0 measured; 1 it could not be measured, what would be measured was
+// not what it should be, or memory was not flat; 2 wrong arguments. Results go to stdout and to files, progress to stderr.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { countCalls } from "./calls.ts";
+import { enduranceText, measureEndurance } from "./endure.ts";
+import { flameSvg, framesOf } from "./flame.ts";
 import { measureOwn } from "./own.ts";
 import { cpuMicros } from "./processes.ts";
 import { profileOf, selfTimes, sourceLines } from "./profile.ts";
@@ -13,7 +15,7 @@ import { runBench } from "./run.ts";
 import type { Settings } from "./run.ts";
 import { scratchFolder, startWorkerd } from "./runtime.ts";
 import { measureStreams, streamsText } from "./streams.ts";
-import { reportSvg } from "./svg.ts";
+import { enduranceSvg, reportSvg } from "./svg.ts";
 import { callsText, ownText, profileText, reportText } from "./table.ts";
 import { EXCHANGES } from "./traffic.ts";
 import type { Kind } from "./traffic.ts";
@@ -41,6 +43,8 @@ interface Flags {
   readonly calls?: true;
   readonly own?: true;
   readonly streams?: true;
+  readonly flame?: string;
+  readonly endure?: number;
 }
 
 const KINDS = Object.keys(EXCHANGES) as Kind[];
@@ -68,7 +72,9 @@ const namesOf =
   };
 
 /** What the flags ask for, defaults filled: the full run takes about four minutes, the quick one 20 seconds. */
-export function settingsOf(flags: Omit<Flags, "json" | "svg" | "profile" | "calls" | "own" | "streams">): Settings {
+export function settingsOf(
+  flags: Omit<Flags, "json" | "svg" | "profile" | "flame" | "calls" | "own" | "streams" | "endure">,
+): Settings {
   const quick = flags.quick === true;
   return {
     workers: flags.only ?? BY_DEFAULT,
@@ -96,6 +102,12 @@ export async function runBenchCommand(args: readonly string[], terminal: Termina
     .option("--svg <file>", "draw them")
     .option("--quick", "two rounds of one second, no cold starts: to see that it works, not to compare")
     .option("--profile [file]", "instead: a CPU profile of the gateway (or of --only) under load, and where it went")
+    .option("--flame <file>", "with --profile, or instead of it: the same as a flame graph (SVG)")
+    .option(
+      "--endure <minutes>",
+      "instead: memory over time, under a large policy and many callers and URLs",
+      number(0.1, false),
+    )
     .option("--calls", "instead: calls to objects and KV a thousand requests cost, counted at 200 requests/s")
     .option("--own", "instead: what our own code costs a request, with fetch replaced; steady on a busy machine")
     .option("--streams", "instead: what a token costs, of a hundred answers that stream at once")
@@ -117,7 +129,10 @@ export async function runBenchCommand(args: readonly string[], terminal: Termina
     if (flags.calls === true) await count(flags, terminal);
     else if (flags.own === true) await own(flags, terminal);
     else if (flags.streams === true) await streams(flags, terminal);
-    else await (flags.profile === undefined ? measure(flags, terminal) : profile(flags, flags.profile, terminal));
+    else if (flags.endure !== undefined) return (await endure(flags, flags.endure, terminal)) ? 0 : 1;
+    else if (flags.profile !== undefined || flags.flame !== undefined)
+      await profile(flags, flags.profile ?? true, terminal);
+    else await measure(flags, terminal);
     return 0;
   } catch (error) {
     terminal.err(`bench: ${error instanceof Error ? error.message : String(error)}`);
@@ -156,6 +171,15 @@ async function streams(flags: Flags, terminal: Terminal): Promise<void> {
   if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(measured, undefined, 2)}\n`);
 }
 
+/** Whether memory was flat. */
+async function endure(flags: Flags, minutes: number, terminal: Terminal): Promise<boolean> {
+  const measured = await measureEndurance(minutes, (text) => terminal.err(`  ${text}`));
+  terminal.out(enduranceText(measured));
+  if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(measured, undefined, 2)}\n`);
+  if (flags.svg !== undefined) write(terminal, flags.svg, enduranceSvg(measured));
+  return measured.verdict.flat;
+}
+
 /** Profiles one Worker: the gateway, or the first of `--only`. */
 async function profile(flags: Flags, file: string | true, terminal: Terminal): Promise<void> {
   const worker = flags.only?.[0] ?? "gateway";
@@ -180,7 +204,10 @@ async function profile(flags: Flags, file: string | true, terminal: Terminal): P
       });
       const after = cpuMicros(runtime.pid);
       const perRequest = before === undefined || after === undefined ? undefined : (after - before) / requests;
-      terminal.out(profileText(selfTimes(taken, sourceLines(source.script)), perRequest, PROFILE_ROWS));
+      const fileOf = sourceLines(source.script);
+      terminal.out(profileText(selfTimes(taken, fileOf), perRequest, PROFILE_ROWS));
+      const what = `${worker}, ${kind}: ${perRequest === undefined ? "" : `${perRequest.toFixed(0)} µs of CPU a request; `}who called whom, by share of the time`;
+      if (flags.flame !== undefined) write(terminal, flags.flame, flameSvg(framesOf(taken, fileOf), what));
       if (file !== true) write(terminal, file, JSON.stringify(taken));
     } finally {
       await runtime.stop();

@@ -177,7 +177,7 @@ class Bench {
     const names = this.#runtimes.map(({ name }) => name);
     return {
       kind,
-      summaries: summarise(used.rounds, names, ["bare", "floor", "map"]),
+      summaries: summarise(used.rounds, names, ["bare", "floor", "map", "gateway"]),
       roundsUsed: used.rounds.length,
       roundsDisturbed: rounds.length - calm,
       calm: used.calm,
@@ -234,7 +234,8 @@ async function kvReads(runtimes: readonly Runtime[]): Promise<number | undefined
   return counts.reads;
 }
 
-function machine(): Readonly<Record<string, string | number>> {
+/** What it was measured on. */
+export function machine(): Readonly<Record<string, string | number>> {
   const processors = os.cpus();
   return {
     processor: processors[0]?.model ?? "unknown",
@@ -249,7 +250,7 @@ function machine(): Readonly<Record<string, string | number>> {
 }
 
 /** The commit that was measured, marked when the checkout differs from it. */
-function commit(): string {
+export function commit(): string {
   const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: "pipe" }).trim();
   try {
     const changed = git("status", "--porcelain", "--", "worker", "durable-objects", "scripts/bench") !== "";

@@ -1,5 +1,6 @@
 // The report as a picture for the documentation: requests per second as bars, latency at a constant rate as lines from
 // p50 to p99. Plain SVG that follows the reader's light or dark theme.
+import type { Endurance } from "./endure.ts";
 import type { Summary } from "./rounds.ts";
 import type { Measured, Report } from "./run.ts";
 
@@ -108,6 +109,42 @@ export function reportSvg(report: Report): string {
 </style>
 ${drawn.join("\n")}
 ${textAt(LEFT, top + 4, note, 'class="note"')}
+</svg>
+`;
+}
+
+/** Resident memory over time; the part that is judged is a little darker. */
+export function enduranceSvg({ series, verdict, minutes }: Endurance): string {
+  const [top, height] = [48, 220];
+  const seconds = series.at(-1)?.seconds ?? 1;
+  const most = Math.max(...series.map(({ bytes }) => bytes)) * 1.15;
+  const x = (second: number): number => LEFT + (second / seconds) * (WIDTH - LEFT - RIGHT);
+  const y = (bytes: number): number => top + height - (bytes / most) * height;
+  const points = series.map(
+    ({ seconds: second, bytes }, index) => `${index === 0 ? "M" : "L"}${at(x(second))} ${at(y(bytes))}`,
+  );
+  const [upper, lower] = [y(verdict.mostBytes), y(verdict.leastBytes)];
+  const title = `Resident memory over ${minutes} min at full load: ${verdict.flat ? "flat" : "not flat"} (±32 MiB)`;
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
+    const bytes = part * most;
+    return textAt(LEFT - 10, y(bytes) + 4, `${(bytes / 2 ** 20).toFixed(0)} MiB`, 'text-anchor="end" class="note"');
+  });
+  const times = [0, 0.5, 1].map((part) =>
+    textAt(
+      x(part * seconds),
+      top + height + 20,
+      `${(part * seconds).toFixed(0)} s`,
+      'text-anchor="middle" class="note"',
+    ),
+  );
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top + height + 36}" width="${WIDTH}" height="${top + height + 36}" role="img">
+<title>${escape(title)}</title>
+<style>${STYLE}
+</style>
+${textAt(16, 24, title, 'class="title"')}
+<rect class="bar" fill-opacity=".3" x="${LEFT}" y="${at(upper)}" width="${WIDTH - LEFT - RIGHT}" height="${at(Math.max(1, lower - upper))}"/>
+${[...marks, ...times].join("\n")}
+<g class="gateway"><path class="line" fill="none" style="stroke-width:2" d="${points.join("")}"/></g>
 </svg>
 `;
 }

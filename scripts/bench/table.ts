@@ -73,7 +73,7 @@ function measuredText(measured: Measured, rate: number): string[] {
   const lines = [
     styleText("bold", `${measured.kind}, at saturation: ${roundsUsed} rounds used${disturbed}`),
     table(
-      ["", "requests/s", "CPU µs", "p50 ms", "p99 ms", "of floor", "of bare", "of map", "CPU of floor"],
+      ["", "requests/s", "CPU µs", "p50 ms", "p99 ms", "of floor", "of bare", "of map", "of gateway", "CPU of floor"],
       summaries.map((summary) => [
         summary.worker,
         whole(summary.perSecond.median),
@@ -83,6 +83,7 @@ function measuredText(measured: Measured, rate: number): string[] {
         ratio(summary.of["floor"]),
         ratio(summary.of["bare"]),
         ratio(summary.of["map"]),
+        ratio(summary.of["gateway"]),
         summary.cpuOf["floor"]?.toFixed(3) ?? NONE,
       ]),
     ),

@@ -1,8 +1,18 @@
 // What the benchmark asks for, and how: kinds of request, and the fields that a client behind an edge would send. One
 // place, for generator, proof and documentation must speak of the same request.
-import { API_KEY, TOKEN } from "./callers.ts";
+import { API_KEY, TOKEN, tokenFor } from "./callers.ts";
 
-export type Kind = "get-1k" | "hit-1k" | "miss-1k" | "get-100k" | "post-10k" | "get-200m" | "get-1k-key" | "get-1k-jwt";
+export type Kind =
+  | "get-1k"
+  | "hit-1k"
+  | "miss-1k"
+  | "get-100k"
+  | "post-10k"
+  | "get-200m"
+  | "get-1k-key"
+  | "get-1k-jwt"
+  | "chat"
+  | "spread-1k";
 
 export interface Exchange {
   readonly method: "GET" | "POST";
@@ -14,7 +24,23 @@ export interface Exchange {
   readonly credential?: readonly [name: string, value: string];
   /** Each request asks for another URL: the eight digits of its path count up. */
   readonly distinct?: true;
+  /** What is sent, in place of bytes that mean nothing. */
+  readonly json?: string;
+  /** Requests differ in service, URL and caller. */
+  readonly spread?: true;
 }
+
+/** How many of each there are where requests are spread. */
+export const SPREAD = { services: 300, routes: 1_000, urls: 50_000, identities: 1_000 } as const;
+
+/** What an AI client asks that wants its answer whole. */
+const CHAT = JSON.stringify({
+  model: "bench",
+  messages: [
+    { role: "system", content: "You are a helpful assistant." },
+    { role: "user", content: "Summarise the terms of delivery for order 42 in three sentences." },
+  ],
+});
 
 /** The upstream answers `/bytes/N` below any prefix with N bytes, and lets a cache keep only what is below `/cached`. */
 export const EXCHANGES: Readonly<Record<Kind, Exchange>> = {
@@ -39,6 +65,10 @@ export const EXCHANGES: Readonly<Record<Kind, Exchange>> = {
     ...{ method: "GET", path: "/signed/42/bytes/1024?expand=items", requestBytes: 0, connections: 32 },
     credential: ["Authorization", `Bearer ${TOKEN}`],
   },
+  // A chat completion that is not streamed, through the AI door.
+  chat: { method: "POST", path: "/v1/chat/completions", requestBytes: 0, connections: 32, json: CHAT },
+  // Everything at once, for memory: what it asks for is put together for each request.
+  "spread-1k": { method: "GET", path: "/s0/cached/0/bytes/1024", requestBytes: 0, connections: 32, spread: true },
 };
 
 export const HOST = "orders.example.com";
@@ -61,20 +91,20 @@ export const clientFields = (): Record<string, string> => Object.fromEntries(CLI
 
 /** One request as bytes, ready to be written again and again; `key` is shown in `X-API-Key`. */
 export function requestBytes(exchange: Exchange, key?: string): Buffer {
-  const { method, path, requestBytes: length, credential } = exchange;
+  const { method, path, requestBytes: length, credential, json } = exchange;
   const shown = credential ?? (key === undefined ? undefined : (["X-API-Key", key] as const));
   const sent = shown === undefined ? CLIENT_FIELDS : [...CLIENT_FIELDS, shown];
   const fields = sent.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  const content = length === 0 ? "" : `Content-Type: application/octet-stream\r\nContent-Length: ${length}\r\n`;
-  return Buffer.from(
-    `${method} ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}${content}\r\n${"x".repeat(length)}`,
-    "latin1",
-  );
+  const body = json ?? "x".repeat(length);
+  const type = json === undefined ? "application/octet-stream" : "application/json";
+  const content = body === "" ? "" : `Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n`;
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}${content}\r\n${body}`, "latin1");
 }
 
 /** The requests of one kind, one after the other. */
 export function requestsOf(kind: Kind, key: string | undefined): () => Buffer {
   const exchange = EXCHANGES[kind];
+  if (exchange.spread === true) return spreadRequests(exchange);
   const request = requestBytes(exchange, key);
   if (exchange.distinct === undefined) return () => request;
   const at = request.indexOf("00000000");
@@ -86,3 +116,13 @@ export function requestsOf(kind: Kind, key: string | undefined): () => Buffer {
 }
 
 let distinct = 0;
+
+/** Every service, every URL and every caller in turn; the numbers have no common divisor, so that all meet all. */
+function spreadRequests(exchange: Exchange): () => Buffer {
+  const tokens = Array.from({ length: SPREAD.identities }, (_, index) => `Bearer ${tokenFor(`user-${index}`)}`);
+  return () => {
+    const turn = distinct++;
+    const path = `/s${(turn * 7) % SPREAD.services}/cached/${(turn * 7_919) % SPREAD.urls}/bytes/1024`;
+    return requestBytes({ ...exchange, path, credential: ["Authorization", tokens[turn % tokens.length]!] });
+  };
+}

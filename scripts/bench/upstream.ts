@@ -1,7 +1,8 @@
 // The upstream: a process of its own that answers as fast as Node can write prepared bytes, so that the gateway is what
 // is measured. `…/bytes/N` answers N bytes, `/cached/` in its path lets a cache keep them; a request with the field
 // `X-Bench-Echo` gets its own head back as JSON, which is how the proof sees what upstreams receive. `/v1/chat/completions`
-// streams tokens that say when they were written, as milliseconds since the epoch. Prints its port to the parent.
+// answers whole, or, asked to stream, tokens that say when they were written, as milliseconds since the epoch. Prints its port to the
+// parent.
 import net from "node:net";
 import type { Socket } from "node:net";
 
@@ -78,8 +79,34 @@ function streamTokens(socket: Socket): void {
   }, TOKEN_EVERY_MS);
 }
 
-function answer(socket: Socket, head: string): void {
-  if (head.includes(" /v1/chat/completions ")) return streamTokens(socket);
+/** A completion of about a kilobyte, as providers send it. */
+const CHAT_BODY = JSON.stringify({
+  id: "chatcmpl-bench",
+  object: "chat.completion",
+  created: 1_790_000_000,
+  model: "fake",
+  system_fingerprint: "fp_1",
+  choices: [
+    {
+      index: 0,
+      message: { role: "assistant", content: "Delivery takes three working days. ".repeat(20).trim(), refusal: null },
+      logprobs: null,
+      finish_reason: "stop",
+    },
+  ],
+  usage: { prompt_tokens: 31, completion_tokens: 120, total_tokens: 151 },
+});
+const CHAT_ANSWER = Buffer.from(answerHead(CHAT_BODY.length) + CHAT_BODY, "latin1");
+
+const isChat = (head: string): boolean => head.includes(" /v1/chat/completions ");
+
+/** `body`: of a question to an AI provider; of others it is read away. */
+function answer(socket: Socket, head: string, body: string): void {
+  if (isChat(head)) {
+    if (/"stream": *true/.test(body)) return streamTokens(socket);
+    socket.write(CHAT_ANSWER);
+    return;
+  }
   if (/\r\nx-bench-echo:/i.test(head)) {
     const [line, ...fields] = head.split("\r\n");
     const body = Buffer.from(JSON.stringify({ line, fields }));
@@ -108,6 +135,7 @@ function serve(socket: Socket): void {
   socket.setNoDelay(true);
   let rest: Buffer = Buffer.alloc(0);
   let head = "";
+  let body = "";
   /** Body bytes to skip; -1 while a chunked body runs. */
   let skip = 0;
   const step = (): boolean => {
@@ -122,8 +150,10 @@ function serve(socket: Socket): void {
     if (skip < 0) {
       const end = rest.indexOf(CHUNKED_END);
       if (end < 0) return false;
+      if (isChat(head)) body = rest.toString("latin1", 0, end);
       rest = rest.subarray(end + CHUNKED_END.length);
     } else {
+      if (isChat(head)) body += rest.toString("latin1", 0, skip);
       if (rest.length < skip) {
         skip -= rest.length;
         rest = Buffer.alloc(0);
@@ -131,8 +161,9 @@ function serve(socket: Socket): void {
       }
       rest = rest.subarray(skip);
     }
-    answer(socket, head);
+    answer(socket, head, body);
     head = "";
+    body = "";
     return rest.length > 0;
   };
   socket.on("data", (chunk: Buffer) => {

@@ -8,7 +8,7 @@ import { bundleWorker, configPath } from "../bundle.ts";
 import { IDENTITY, KEY_RECORD, SECRETS } from "./callers.ts";
 import type { Upstream } from "./programs.ts";
 import type { WorkerSource } from "./runtime.ts";
-import { EXCHANGES, type Kind } from "./traffic.ts";
+import { EXCHANGES, SPREAD, type Kind } from "./traffic.ts";
 
 /** What a gateway has on beside routing, breaker and capture. */
 export const FEATURES = {
@@ -17,6 +17,8 @@ export const FEATURES = {
   keyed: { key: true, limits: false, cache: false },
   limited: { key: false, limits: true, cache: false },
   everything: { key: true, limits: true, cache: true },
+  /** Like `gateway`, under a policy of 1,000 routes and 300 services. */
+  large: { key: false, limits: false, cache: false },
 } as const;
 export type GatewayName = keyof typeof FEATURES;
 
@@ -33,7 +35,7 @@ const SERVICES = ["orders", "users", "catalogue", "payments", "search"];
 
 /** A policy as a team would have it: a few services, routes by host and path, three instances to choose from. */
 export function benchPolicy(origin: string, name: GatewayName = "gateway", kinds: readonly Kind[] = []): WrittenPolicy {
-  const policy = policyOf(SERVICES, origin);
+  const policy = policyOf(name === "large" ? [...SERVICES, ...moreServices(SERVICES.length)] : SERVICES, origin);
   const { key, limits, cache } = FEATURES[name];
   const asksWho = kinds.some((kind) => EXCHANGES[kind].credential !== undefined);
   const more = { ...(key ? { auth: "required" as const } : {}), ...(limits ? { rateLimit: "ample" } : {}) };
@@ -41,8 +43,10 @@ export function benchPolicy(origin: string, name: GatewayName = "gateway", kinds
     ...policy,
     ...(cache ? {} : { cache: false as const }),
     ...(key || limits || asksWho ? { security: IDENTITY } : {}),
+    ...(kinds.includes("chat") ? aiSections(origin) : {}),
     routes: [
       ...(asksWho ? GUARDED : []),
+      ...(name === "large" ? moreRoutes(SPREAD.routes - (policy.routes?.length ?? 0)) : []),
       ...(policy.routes ?? []).map((route) => ({ ...route, ...more })),
       ...SERVICES.map((service) => ({ match: { host: `${service}.internal.example.com`, path: "/*" }, service })),
       { match: { path: "/exports/*", methods: ["GET"] }, service: "catalogue" },
@@ -55,6 +59,47 @@ const GUARDED: NonNullable<WrittenPolicy["routes"]> = [
   { match: { path: "/keyed/*" }, service: "orders", auth: "required", rateLimit: "ample" },
   { match: { path: "/signed/*" }, service: "orders", auth: "required" },
 ];
+
+/** So that there are 300 in all. */
+const moreServices = (beside: number): string[] =>
+  Array.from({ length: SPREAD.services - beside }, (_, index) => `s${index}`);
+
+/** Routes as a large policy has them: by host, by path and by both, for methods and for all. */
+const moreRoutes = (count: number): NonNullable<WrittenPolicy["routes"]> =>
+  Array.from({ length: count }, (_, index) => {
+    const path = index % 4 === 3 ? `/team-${index % 50}/*/v${index}` : `/team-${index % 50}/resource-${index}/*`;
+    const host = index % 3 === 0 ? { host: `tenant-${index}.example.com` } : {};
+    const methods = index % 5 === 0 ? { methods: ["GET" as const, "POST" as const] } : {};
+    return { match: { ...host, path, ...methods }, service: `s${index % (SPREAD.services - SERVICES.length)}` };
+  });
+
+/** A model at two providers, with recovery, whose answers pass byte by byte. */
+export const aiSections = (origin: string): Pick<WrittenPolicy, "ai" | "providers" | "models"> => ({
+  ai: { auth: "none" },
+  providers: {
+    one: { adapter: "openai", baseUrl: `${origin}/v1` },
+    other: { adapter: "openai", baseUrl: `${origin}/v1` },
+  },
+  models: {
+    bench: { targets: ["one/fake", "other/fake"], strategy: "priority", stream: { recovery: "continue" } },
+  },
+});
+
+/** For memory over time: 300 services, 1,000 routes, callers with tokens and limits of their own, and the cache as it is by default. */
+export function endurancePolicy(origin: string): WrittenPolicy {
+  const services = Array.from({ length: SPREAD.services }, (_, index) => `s${index}`);
+  const policy = policyOf(services, origin);
+  const own = (policy.routes ?? []).map((route) => ({
+    ...route,
+    auth: "required" as const,
+    rateLimit: "ample",
+  }));
+  return {
+    ...policy,
+    security: IDENTITY,
+    routes: [...own, ...moreRoutes(SPREAD.routes - own.length)],
+  };
+}
 
 /** These services, each of three instances and below a path of its own. */
 export function policyOf(services: readonly string[], origin: string): WrittenPolicy {
