@@ -27,6 +27,10 @@ export interface Seen {
   readonly whole: boolean;
   /** `left`: it was the client who went. `stuck`: its patience ended. */
   readonly end: "answered" | "broken" | "left" | "stuck";
+  /** It went out on a connection that had served others, which ended before a byte of the answer. */
+  readonly stale: boolean;
+  /** How often it went out. */
+  readonly tries: number;
 }
 
 /** Monotonic and comparable over all clients of this process, ms. */
@@ -44,7 +48,14 @@ export class Client {
     this.#agent.destroy();
   }
 
-  ask(question: Question): Promise<Seen> {
+  /** A GET on a connection that turns out to be closed goes out again on another, as every HTTP client does (RFC 9112 §9.3.1). */
+  async ask(question: Question): Promise<Seen> {
+    const first = await this.#once(question);
+    if (!first.stale || (question.method ?? "GET") !== "GET") return first;
+    return { ...(await this.#once(question)), tries: 2 };
+  }
+
+  #once(question: Question): Promise<Seen> {
     const { method = "GET", target, headers = {}, body, leaveAfterMs, stallMs = 0, patienceMs } = question;
     const startedAt = clock();
     return new Promise((resolve) => {
@@ -62,6 +73,8 @@ export class Client {
           body: Buffer.concat(parts),
           whole,
           end: goes ?? (whole ? "answered" : "broken"),
+          stale: head === undefined && goes === undefined && request.reusedSocket,
+          tries: 1,
         });
       };
       const request = http.request(new URL(target, this.origin), {

@@ -81,14 +81,16 @@ export class Traffic {
   /** One after the other over all regions, each counted once by whoever counts; how many were sent, and how many answered. */
   async counted(requests: number, target: string): Promise<{ sent: number; answered: number }> {
     let answered = 0;
+    let sent = 0;
     const some = Array.from({ length: requests }, async (_, index) => {
       await sleep(index * 5);
       const region = index % this.#clients.length;
       const seen = await this.#clients[region]!.ask({ target, patienceMs: this.#of.patienceMs.well });
+      sent += seen.tries;
       if (seen.status === 200) answered++;
     });
     await Promise.all(some);
-    return { sent: requests, answered };
+    return { sent, answered };
   }
 
   /** A plain question outside the mix. */
@@ -189,6 +191,7 @@ export class Traffic {
     history.count("requests");
     history.count(`${asked.kind}: ${end}`);
     history.count(`end: ${end}`);
+    if (seen.tries > 1) history.count("sent again on another connection");
     if (asked.kind === "steady" && seen.status === 200 && !killed)
       history.sample("steady ms", seen.endedAt - seen.startedAt);
     this.#of.onText(

@@ -30,6 +30,7 @@ function stand(more: Partial<Env> = {}) {
     generation: 0,
     text: "",
     at: 0,
+    nextReportMs: 1_000,
     reports: [] as Report[],
   };
   const meet = async (fault: Fault) => {
@@ -38,7 +39,7 @@ function stand(more: Partial<Env> = {}) {
   };
   const epochs = () => ({ policy: region.generation, purge: 0, keys: 0, chaos: 0 });
   const reply = (): Reply => ({
-    ...{ at: ++region.at, epochs: epochs(), newsAgeMs: 0, nextReportMs: 1_000 },
+    ...{ at: ++region.at, epochs: epochs(), newsAgeMs: 0, nextReportMs: region.nextReportMs },
     ...{ verdicts: {}, leases: {}, health: {} },
   });
   const object = {
@@ -272,5 +273,84 @@ describe("what the keeper of instances is told", () => {
     const started = Date.now();
     await within(250, isolate.ask(ctx, 250));
     expect(Date.now() - started).toBe(250);
+  });
+});
+
+describe("isolates of one colo", () => {
+  const words = new Map<string, Response>();
+  const cache = {
+    match: async (address: string) => words.get(address)?.clone(),
+    put: async (address: string, answer: Response) => void words.set(address, answer),
+  };
+  beforeEach(() => {
+    words.clear();
+    vi.stubGlobal("caches", { open: async () => cache });
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+  /** Two that have heard how far apart reports are, five seconds ago. */
+  async function two(nextReportMs: number) {
+    const both = [stand(), stand()] as const;
+    for (const { region, request } of both) {
+      region.nextReportMs = nextReportMs;
+      region.text = document("web");
+      region.generation = 1;
+      await request();
+    }
+    await pass(5_100);
+    words.clear();
+    return both;
+  }
+
+  it("ask their region once for all where reports are far apart", async () => {
+    const [one, other] = await two(50_000);
+    await one.request();
+    expect([one.region.calls, other.region.calls]).toEqual([2, 1]);
+    await pass(500);
+    await other.request();
+    expect(other.region.calls).toBe(1);
+    expect(other.isolate.colo.spared).toBe(1);
+    expect(other.source.hear).toHaveBeenCalledTimes(2);
+    // It is as old as it is: half a second less good.
+    await pass(4_400);
+    expect(other.isolate.ready(Date.now())).toBeDefined();
+    await pass(200);
+    expect(other.isolate.ready(Date.now())).toBeUndefined();
+  });
+
+  it("ask for themselves once something is new", async () => {
+    const [one, other] = await two(50_000);
+    for (const { region } of [one, other]) region.generation = 2;
+    await one.request();
+    await other.request();
+    expect(other.region.calls).toBe(2);
+    expect(other.isolate.policies.known).toBe(2);
+  });
+
+  it("ask for themselves when the word is old, broken or not to be had", async () => {
+    const [one, other] = await two(50_000);
+    await one.request();
+    await pass(2_100);
+    await other.request();
+    expect(other.region.calls).toBe(2);
+    await pass(5_100);
+    words.set("https://news.invalid/weur", new Response("<html>"));
+    await other.request();
+    expect(other.region.calls).toBe(3);
+    await pass(5_100);
+    vi.stubGlobal("caches", { open: () => Promise.reject(new Error("no cache here")) });
+    await other.request();
+    expect(other.region.calls).toBe(4);
+  });
+
+  it("tell each other nothing while reports come often", async () => {
+    const [one, other] = await two(5_000);
+    await one.request();
+    await other.request();
+    expect([words.size, other.region.calls]).toEqual([0, 2]);
   });
 });

@@ -2,9 +2,13 @@
 // The hot path reads `ready(now)` and `reporter.due(now)`, both a comparison of numbers; all else happens in the
 // background, and what the background cannot reach leaves the last known in force.
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
-import type { Reply, Report } from "../core/protocol/reports.ts";
+import { LEDGERS } from "../core/protocol/ledgers.ts";
+import { asksColoFirst } from "../core/protocol/pace.ts";
+import type { Epochs, Reply, Report } from "../core/protocol/reports.ts";
+import { ok } from "../core/result/result.ts";
 import { SecurityLog } from "../core/security/events.ts";
 import type { CacheKeeper } from "./cache/keeper.ts";
+import { ColoNews } from "./colo-news.ts";
 import type { Env } from "./env.ts";
 import { Budgets } from "./budgets.ts";
 import { Limiter } from "./limiter.ts";
@@ -47,6 +51,7 @@ export class Isolate {
   readonly policies: Policies;
   readonly region: RegionLink;
   readonly news: News;
+  readonly colo: ColoNews;
   readonly reporter: Reporter;
   readonly objects: Objects;
   readonly limiterLink: LimiterLink;
@@ -80,13 +85,25 @@ export class Isolate {
     this.budgets = new Budgets(this.limiterLink);
     this.places = new HeldPlaces(this.limiterLink, this.id, now);
     this.objects = new Objects(env, () => policies.current?.policy, now);
+    const colo = new ColoNews(now);
+    this.colo = colo;
     this.news = new News(
       {
         ask: async () => {
+          if (asksColoFirst(this.#reportIntervalMs)) {
+            const word = await colo.read(region.name);
+            if (word !== undefined && !this.#isNewer(word.epochs)) {
+              colo.spared++;
+              this.#tell(source, word.reply);
+              return ok(word);
+            }
+          }
           const answer = await region.news(policies.known, source.discovered?.(), this.orders.numbers);
           if (answer.ok) {
             if (answer.value.policy !== undefined) policies.take(answer.value.policy, "region");
             this.#tell(source, answer.value.reply);
+            // Not waited for: requests wait for the answer.
+            void this.#tellColo(answer.value.reply);
           } else source.away?.();
           return answer;
         },
@@ -193,7 +210,7 @@ export class Isolate {
     const { policies, news } = this;
     news.hear(reply.epochs, reply.newsAgeMs);
     this.#tell(source, reply);
-    const under: Promise<unknown>[] = [];
+    const under: Promise<unknown>[] = [this.#tellColo(reply)];
     const background: Background = { waitUntil: (promise) => void under.push(promise) };
     if (reply.epochs.policy > policies.known) await news.refresh(background, true);
     if (policies.due(this.now())) await policies.load(background);
@@ -202,11 +219,25 @@ export class Isolate {
     await Promise.all(under);
   }
 
+  /** As the region said last; 0 before it said anything. */
+  #reportIntervalMs = 0;
+  async #tellColo(reply: Reply): Promise<void> {
+    if (asksColoFirst(reply.nextReportMs)) await this.colo.tell(this.region.name, reply.newsAgeMs, reply);
+  }
+
+  /** Something has happened that this isolate has not heard the whole of. */
+  #isNewer(epochs: Epochs): boolean {
+    return (
+      epochs.policy > this.policies.known || LEDGERS.some((ledger) => epochs[ledger] > this.orders.numbers[ledger])
+    );
+  }
+
   #toldAt = Number.NEGATIVE_INFINITY;
   #tell(source: ReportSource, reply: Reply): void {
     const behindMs = this.#toldAt - reply.at;
     if (behindMs >= 0 && behindMs < OVERTAKEN_MS) return;
     this.#toldAt = reply.at;
+    this.#reportIntervalMs = reply.nextReportMs;
     if (reply.ledgers !== undefined) this.orders.take(reply.ledgers);
     source.hear?.(reply, this.now());
   }

@@ -3,7 +3,7 @@
 // most 100 ms. When the region does not answer, the last known stands, nobody waits again for five seconds, and whoever
 // asks then waits less.
 import type { Epochs } from "../core/protocol/reports.ts";
-import type { News as RegionNews } from "../core/protocol/objects.ts";
+import type { News as ControlNews } from "../core/protocol/objects.ts";
 import { NEWS_GOOD_MS, UNPROVEN_WAITING, newsPatienceMs } from "../core/protocol/pace.ts";
 import type { Result } from "../core/result/result.ts";
 import { CALL_TIMEOUT_MS, waitAtMost, type CallFailure } from "./offpath.ts";
@@ -20,8 +20,8 @@ interface Flight {
 }
 
 export interface NewsSource {
-  /** Asks the region; its answer has been heard when the promise settles. */
-  ask(): Promise<Result<RegionNews, CallFailure>>;
+  /** Asks the region, or who has just asked it; the answer has been heard when the promise settles. */
+  ask(): Promise<Result<Pick<ControlNews, "epochs" | "ageMs">, CallFailure>>;
   /** The region has answered before and did not fail when last asked. */
   readonly proven: boolean;
   /** Failures since its last answer. */

@@ -18,6 +18,8 @@ const seen = (changes: Partial<Seen>): Seen => ({
   body: good,
   whole: true,
   end: "answered",
+  stale: false,
+  tries: 1,
   ...changes,
 });
 const problem = (status: number, code: string): Partial<Seen> => ({

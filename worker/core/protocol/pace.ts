@@ -20,6 +20,13 @@ export const RECENT_MS = 10_000;
 
 /** Control news is good for this long. */
 export const NEWS_GOOD_MS = 5_000;
+/**
+ * Where reports are further apart than that, isolates of a colo tell each other what the region said, so that its object is not
+ * asked by each of them: a word is taken for so long.
+ */
+export const COLO_WORD_MS = 2_000;
+export const asksColoFirst = (reportIntervalMs: number): boolean => reportIntervalMs > NEWS_GOOD_MS;
+
 const PATIENCE_MS = 100;
 /** Until the region has answered once, those who come while it is being asked wait less, and only so many of them. */
 const UNPROVEN_PATIENCE_MS = 50;
