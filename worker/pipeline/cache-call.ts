@@ -49,6 +49,8 @@ export interface Found {
   readonly fill: Fill | undefined;
   /** Why it goes forward, where that does not show in the rest. */
   readonly reason?: ForwardReason | undefined;
+  /** Epoch ms; 0: nothing is known against it. */
+  readonly uncacheableUntil?: number | undefined;
 }
 
 export class CacheCall implements Call {
@@ -62,7 +64,7 @@ export class CacheCall implements Call {
   #asked: readonly StoredEntry[] = [];
   /** A stored beginning that is being completed. */
   #begun: StoredEntry | undefined = undefined;
-  #requestedAt = Date.now();
+  #requestedAt: number;
 
   constructor(walk: Walk, options: CacheOptions, found: Found) {
     this.#walk = walk;
@@ -70,6 +72,7 @@ export class CacheCall implements Call {
     this.#options = options;
     this.#found = found;
     this.#reason = found.reason ?? reasonOf(found);
+    this.#requestedAt = walk.now;
     if (walk.method !== "HEAD") this.#prepare();
     const { fill } = found;
     // Whoever waits for it learns when its client leaves before anything came.
@@ -79,6 +82,7 @@ export class CacheCall implements Call {
   /** What is to be asked: about the stored answers there are, or for the rest of one. */
   #prepare(): void {
     const { entries, selected } = this.#found;
+    if (entries.length === 0) return;
     const { headers } = this.#walk;
     const whole = entries.filter(({ meta }) => meta.range === undefined);
     if (selected !== undefined) this.#asked = hasValidator(selected) ? [selected] : [];
@@ -105,11 +109,15 @@ export class CacheCall implements Call {
   }
 
   /** From what came back to what the client gets. */
-  async settle(result: Response | Refusal): Promise<Response | Refusal> {
-    const settled = await this.#settle(result);
-    // Nothing was kept, or its own promise tells: nobody waits for what will not come.
+  settle(result: Response | Refusal): Promise<Response | Refusal> | Response | Refusal {
+    const settled = this.#settle(result);
+    return settled instanceof Promise ? settled.then((late) => this.#settled(late)) : this.#settled(settled);
+  }
+
+  /** Nothing was kept, or its own promise tells: nobody waits for what will not come. */
+  #settled(given: Response | Refusal): Response | Refusal {
     if (!this.goesOn) this.#found.fill?.end("alone");
-    return settled;
+    return given;
   }
 
   #settle(result: Response | Refusal): Promise<Response | Refusal> | Response | Refusal {
@@ -332,9 +340,16 @@ export class CacheCall implements Call {
 
   #mark(cacheable: boolean): void {
     const { collapse } = this.#options;
-    const { key } = this.#found;
-    if (cacheable) this.#store.markCacheable(key);
-    else if (collapse !== false) this.#store.markUncacheable(key, Date.now() + collapse.uncacheableSeconds * 1000);
+    const { key, uncacheableUntil = 0 } = this.#found;
+    if (cacheable) {
+      this.#store.markCacheable(key);
+      return;
+    }
+    if (collapse === false) return;
+    const now = Date.now();
+    const forMs = collapse.uncacheableSeconds * 1000;
+    // Of a key that is asked for all the time it is noted once in half its time.
+    if (uncacheableUntil - now < forMs / 2) this.#store.markUncacheable(key, now + forMs);
   }
 
   // --- words ---
@@ -372,7 +387,9 @@ export class CacheCall implements Call {
 
   #tell(status: Omit<Extract<CacheStatus, { kind: "fwd" }>, "kind" | "reason">): void {
     const collapsed = this.#found.collapsed;
-    this.#walk.cacheStatus = cacheStatusMember({ kind: "fwd", reason: this.#reason, collapsed, ...status });
+    const { status: code, ttlSeconds, stored, detail } = status;
+    const member = { kind: "fwd", reason: this.#reason, status: code, ttlSeconds, stored, collapsed, detail } as const;
+    this.#walk.cacheStatus = cacheStatusMember(member);
   }
 }
 

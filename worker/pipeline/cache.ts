@@ -50,6 +50,8 @@ class Lookup {
   readonly #key: string;
   readonly #directives: RequestDirectives;
   #collapsed = false;
+  /** Found out at the first question: the key has to be hashed for it. */
+  #uncacheableUntil = -1;
   #entries: readonly StoredEntry[] = [];
   #selected: StoredEntry | undefined = undefined;
   #why: Usability = "fresh";
@@ -122,13 +124,14 @@ class Lookup {
   beyondMemory(): Verdict | Promise<Verdict> {
     // A key that lately brought nothing to store has nothing in any level either, most likely.
     const mayBeBelow = this.#store.below !== undefined && this.#why !== "validate-request";
-    if (mayBeBelow && !this.#store.isUncacheable(this.#key, this.#walk.arrivedAt)) return this.#below();
+    if (mayBeBelow && this.#lately === 0) return this.#below();
     return this.#waitOrGo(MOST_ROUNDS);
   }
 
   async #below(): Promise<Verdict> {
     const { below } = this.#store;
     const found = await below!.variants(this.#key, this.#walk.influence?.tiers);
+    this.#waited();
     if (found.length > 0) {
       const promoted = found.map((entry) => this.#promote(entry));
       const inMemory = this.#entries;
@@ -138,7 +141,7 @@ class Lookup {
           !inMemory.some((own) => own.meta.variant === meta.variant && own.meta.receivedAt >= meta.receivedAt),
       );
       if (others.length > 0) {
-        const answer = await this.use([...others, ...inMemory], Date.now());
+        const answer = await this.use([...others, ...inMemory], this.#walk.now);
         if (answer !== undefined) return answer;
       }
     }
@@ -176,14 +179,27 @@ class Lookup {
     if (hasCredential && !(influence?.keysCredential ?? false)) return false;
     const { noCache, noStore, maxAge } = this.#directives;
     if (noCache || noStore || maxAge === 0) return false;
-    return !this.#store.isUncacheable(this.#key, this.#walk.arrivedAt);
+    return this.#lately === 0;
+  }
+
+  /** Time has passed, and others may have found out something. */
+  #waited(): void {
+    this.#walk.now = Date.now();
+    this.#uncacheableUntil = -1;
+  }
+
+  /** Until when the key counts as one that brings nothing to store, epoch ms; 0 for not at all. */
+  get #lately(): number {
+    if (this.#uncacheableUntil < 0) this.#uncacheableUntil = this.#store.uncacheableUntil(this.#key, this.#walk.now);
+    return this.#uncacheableUntil;
   }
 
   async #follow(fill: Fill, rounds: number, waitMs: number): Promise<Verdict> {
     this.#collapsed = true;
     const end = await Promise.race([fill.done, after(waitMs)]);
+    this.#waited();
     if (end !== "stored") return this.#forward();
-    const answer = await this.use(this.#store.memory.peek(this.#key), Date.now());
+    const answer = await this.use(this.#store.memory.peek(this.#key), this.#walk.now);
     return answer ?? this.#waitOrGo(rounds - 1);
   }
 
@@ -201,6 +217,7 @@ class Lookup {
       collapsed: this.#collapsed,
       fill: leads ? this.#store.lead(this.#key, Date.now()) : undefined,
       reason: this.#reason,
+      uncacheableUntil: this.#lately,
     });
     return undefined;
   }

@@ -85,7 +85,9 @@ export function leaveWith(walk: Walk, answer: Response): Response {
 function callerOf(walk: Walk): Caller {
   const { tenant, identity, keyId } = walk.security;
   return {
-    ...{ tenant, identity, key: keyId },
+    tenant,
+    identity,
+    key: keyId,
     address: walk.address,
     route: walk.route!.id,
     model: "",

@@ -57,7 +57,10 @@ async function walkThrough(
     if (verdict === undefined) {
       let given = receive(walk, await forward(walk));
       if (given instanceof Response) given = clean(walk, given);
-      if (walk.cacheCall !== undefined) given = await walk.cacheCall.settle(given);
+      if (walk.cacheCall !== undefined) {
+        const settled = walk.cacheCall.settle(given);
+        given = settled instanceof Promise ? await settled : settled;
+      }
       answer = given instanceof Response ? dress(walk, given) : refuse(walk, given);
     } else {
       answer = verdict instanceof Response ? complete(walk, verdict) : refuse(walk, verdict);

@@ -66,10 +66,21 @@ function emptyRequestDirectives(): RequestDirectives {
 
 export function parseDirectives(field: string | null): Readonly<Directives> {
   if (field === null || field === "") return NO_DIRECTIVES;
+  const known = read.get(field);
+  if (known !== undefined) return known;
   const directives = emptyDirectives();
   eachDirective(field, (name, value) => applyDirective(directives, name, value));
+  if (field.length <= LONGEST_REMEMBERED) {
+    if (read.size >= MOST_REMEMBERED) read.clear();
+    read.set(field, directives);
+  }
   return directives;
 }
+
+// Origins write few different fields: what was made of one is remembered. Nothing but the speed depends on it.
+const MOST_REMEMBERED = 256;
+const LONGEST_REMEMBERED = 200;
+const read = new Map<string, Readonly<Directives>>();
 
 /** `value`: undefined without one, null for one that is none (`max-age =1`). */
 function applyDirective(directives: Directives, name: string, value: string | null | undefined): void {

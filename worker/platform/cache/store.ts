@@ -73,9 +73,10 @@ export class CacheStore {
     return verdict;
   }
 
-  isUncacheable(key: string, now: number): boolean {
+  /** Epoch ms; 0 when it is not. */
+  uncacheableUntil(key: string, now: number): number {
     const until = this.#uncacheable.get(hash32(key));
-    return until !== undefined && now < until;
+    return until !== undefined && now < until ? until : 0;
   }
 
   markUncacheable(key: string, until: number): void {
