@@ -91,7 +91,8 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
 
   async report(report: Report): Promise<Reply> {
     this.#name = report.region;
-    const taken = takeReport(this.#state, report, Date.now()) === "taken";
+    const outcome = takeReport(this.#state, report, Date.now());
+    const taken = outcome !== "repeated";
     this.#dirty = true;
     const waits: Promise<unknown>[] = [this.#schedule.by("beat", Date.now() + BEAT_MS)];
     const { policyError } = report;
@@ -104,8 +105,9 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     if (asks && this.#policies.current !== undefined) this.ctx.waitUntil(learning);
     else waits.push(learning);
     await Promise.all(waits);
-    if (taken) {
-      this.#watch.take(report);
+    if (taken) this.#watch.take(report);
+    // `InsightObject` and the log may have heard of it from the memory that was lost.
+    if (outcome === "taken") {
       this.#learning.take(report);
       this.#rollups.take(report);
       const kept = this.#policies.current?.policy.security.eventsKept ?? EVENTS_KEPT;

@@ -12,6 +12,7 @@ import type {
   ServiceReply,
 } from "../../worker/core/protocol/objects.ts";
 import type { LearnNews } from "../../worker/core/protocol/insight.ts";
+import type { RollupBatch } from "../../worker/core/protocol/rollups.ts";
 import type { Mix, Report, Verdict } from "../../worker/core/protocol/reports.ts";
 import { observe, tally } from "../../worker/core/routing/learn.ts";
 import type { Env } from "../../worker/platform/env.ts";
@@ -43,6 +44,7 @@ interface Neighbours {
   record?: (actor: string, action: string, detail: string) => Promise<void>;
   merge?: (batch: ServiceBatch) => Promise<ServiceReply>;
   learn?: (news: Record<string, LearnNews>) => Promise<Record<string, Mix>>;
+  rollup?: (batch: RollupBatch) => Promise<void>;
 }
 
 const NO_NEWS: ControlAnswer = {
@@ -64,12 +66,13 @@ async function among(
       record = async () => undefined,
       learn = async () => ({}),
       merge = async () => NOTHING,
+      rollup = async () => undefined,
     } = neighbours;
     const surroundings = {
       ...env,
       CONTROL: { getByName: () => ({ news, record }) },
       SERVICE: { getByName: () => ({ merge }) },
-      INSIGHT: { getByName: () => ({ learn }) },
+      INSIGHT: { getByName: () => ({ learn, rollup }) },
     };
     await act(new RegionObject(state, surroundings as unknown as Env), state);
     await state.storage.deleteAlarm();
@@ -459,6 +462,34 @@ it("loses nothing older than ten seconds, and counts no repeat, when its memory 
   expect((await region().totals()).requests.total).toBe(10);
   await region().report(report({ sequence: 2 }));
   expect((await region().totals()).requests.total).toBe(20);
+});
+
+it("tells nobody twice of a report that it may have told of before its memory was lost", async () => {
+  const told: number[] = [];
+  const rollup = async ({ slices }: RollupBatch) => void told.push(slices["fleet"]?.requests ?? 0);
+  const slices = [{ route: "r", service: "users", requests: 10 }];
+  await among({ rollup }, async (object) => {
+    await object.report(report({ slices }));
+    // The first alarm of an object does everything, a checkpoint too.
+    await beat(object);
+    await object.report(report({ slices, sequence: 2 }));
+    await beat(object);
+  });
+  // The answer was lost, and the object's memory before its checkpoint: the isolate sends the report again.
+  await among({ rollup }, async (object) => {
+    await object.report(report({ slices, sequence: 2, againAfterMs: 2_000 }));
+    await beat(object);
+    expect(told).toEqual([10, 10]);
+    // What it counts itself it had lost.
+    expect(object.totals().requests.total).toBe(20);
+    await object.report(report({ slices, sequence: 3 }));
+    await beat(object);
+    // Sent again because an answer was late, to a memory that stands: it never arrived the first time.
+    vi.setSystemTime(Date.now() + 5_000);
+    await object.report(report({ slices, sequence: 4, againAfterMs: 2_000 }));
+    await beat(object);
+  });
+  expect(told).toEqual([10, 10, 10, 10]);
 });
 
 it("checkpoints by a last alarm after traffic has ended", async () => {

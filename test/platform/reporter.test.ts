@@ -123,6 +123,10 @@ describe("a reporter", () => {
       true,
     );
     expect(seen.at(-1)!.report.spanMs).toBeGreaterThan(first.spanMs);
+    // Each says how long ago it was sent first; the first time it says nothing.
+    expect(seen.map(({ report }) => report.againAfterMs)).toEqual(
+      seen.map(({ at }, index) => (index === 0 ? undefined : at - seen[0]!.at)),
+    );
     expect(reporter.failed).toBe(seen.length);
     const before = seen.length;
     broken = false;

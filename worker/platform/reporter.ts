@@ -50,7 +50,7 @@ export class Reporter {
   #intervalMs = FIRST_INTERVAL_MS;
   #gatheredAt: number;
   #sequence = 0;
-  #unconfirmed: { readonly report: Report; readonly since: number } | undefined;
+  #unconfirmed: { readonly report: Report; readonly since: number; readonly sentAt: number } | undefined;
   #urgent = false;
   #sentAt = Number.NEGATIVE_INFINITY;
   /** Those who wait for the reply to a report that is not made yet. */
@@ -166,9 +166,9 @@ export class Reporter {
         urgent,
         ...this.#links.gather(),
       };
-      this.#unconfirmed = { report, since: this.#gatheredAt };
+      this.#unconfirmed = { report, since: this.#gatheredAt, sentAt: now };
       this.#gatheredAt = now;
-    }
+    } else this.#unconfirmed.report.againAfterMs = now - this.#unconfirmed.sentAt;
     const { report, since } = this.#unconfirmed;
     report.spanMs = now - since;
     return report;

@@ -30,6 +30,8 @@ interface Offered {
 }
 
 export interface RegionState {
+  /** When this memory began: reports of before may have been taken by one that was lost. */
+  readonly since: number;
   /** In order of their last report, oldest first; also those that are gone but remembered. */
   isolates: Map<string, Isolate>;
   /** Waiting for the next batch: by service, then instance. */
@@ -51,6 +53,7 @@ export interface RegionState {
 }
 
 export const emptyRegion = (now: number): RegionState => ({
+  since: now,
   isolates: new Map(),
   pending: new Map(),
   leases: new Map(),
@@ -67,8 +70,11 @@ export const emptyRegion = (now: number): RegionState => ({
 
 const instanceKey = (service: string, instance: string): string => `${service}/${instance}`;
 
-/** Counts a report in, or says that it was counted before. */
-export function takeReport(region: RegionState, report: Report, now: number): "taken" | "repeated" {
+/**
+ * Counts a report in, or says that it was counted before. `again`: it is counted in here, and may have been taken, and told to others, by a
+ * memory that was lost; nobody else is to hear of it twice.
+ */
+export function takeReport(region: RegionState, report: Report, now: number): "taken" | "again" | "repeated" {
   const known = region.isolates.get(report.isolate);
   if (known !== undefined && report.sequence <= known.sequence) {
     region.reports.repeated++;
@@ -90,7 +96,7 @@ export function takeReport(region: RegionState, report: Report, now: number): "t
     takeService(region, isolate, known?.services.get(service), report, service);
   if (report.refused !== undefined && isRecent(region, report)) takeRefused(region.refused, report.refused);
   if (report.leases !== undefined) takeLeases(region, report.isolate, report.leases);
-  return "taken";
+  return report.againAfterMs !== undefined && now - report.againAfterMs <= region.since ? "again" : "taken";
 }
 
 /** What stays of an isolate's earlier offers until its report says more of them. */

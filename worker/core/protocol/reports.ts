@@ -43,6 +43,8 @@ export interface Report {
   region: string;
   /** Rises by one a report; a number seen before is a repeat and is not counted twice. */
   sequence: number;
+  /** Sent again: how long ago it was sent first, ms. Absent the first time. */
+  againAfterMs?: number;
   /** Generation of the policy in force in the isolate; 0 for none. */
   generation: number;
   /** How long the counts cover, ms: much more than a report's interval after an outage. */
