@@ -4,7 +4,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
 import type { ChaosOrder } from "../worker/core/chaos/order.ts";
-import { MINUTE, HOUR, SECOND } from "../worker/core/insight/rollup.ts";
+import { HOUR, inSteps, MINUTE, pickSeries, SECOND } from "../worker/core/insight/rollup.ts";
 import type {
   AlertsReading,
   ExperimentReading,
@@ -15,6 +15,7 @@ import type {
   RollupReading,
   Suggestion,
 } from "../worker/core/protocol/insight.ts";
+import type { LiveTicket } from "../worker/core/protocol/live.ts";
 import { CONTROL_NAME } from "../worker/core/protocol/names.ts";
 import type { CacheNews, CacheReading } from "../worker/core/protocol/cache-news.ts";
 import type { Mix } from "../worker/core/protocol/reports.ts";
@@ -26,6 +27,7 @@ import { Deliveries } from "../worker/platform/deliveries.ts";
 import { Experiments } from "../worker/platform/experiments.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Learnings } from "../worker/platform/learnings.ts";
+import { LiveRoom } from "../worker/platform/live.ts";
 import { Policies } from "../worker/platform/policies.ts";
 import { Rollups } from "../worker/platform/rollups.ts";
 import { Schedule } from "../worker/platform/schedule.ts";
@@ -45,11 +47,13 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   #rollups = new Rollups(this.ctx.storage, Date.now());
   #deliveries = new Deliveries(this.env, this.#sql);
   #alerts = new Alerts(this.ctx.storage, this.#rollups, this.#deliveries);
+  #live = new LiveRoom(this.ctx, this.#rollups);
   #experiments = new Experiments(this.#sql, this.#rollups);
   #cache = new CacheInsightRoom(this.env, this.#sql);
   #trafficAt = Date.now();
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", services: this.#learnings.services }))
+    .get("*/live", (request: Request) => this.#live.enter(request, Date.now()))
     .get("/state", () => ({ ...this.reading(), alerts: this.alerts(Number.MAX_SAFE_INTEGER, 20) }));
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -84,15 +88,24 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     const now = Date.now();
     this.#trafficAt = now;
     this.#rollups.take(batch, now);
+    this.#live.soon(now);
     await this.#schedule.by("evaluate", now + EVALUATE_MS);
   }
 
-  history({ grain, from, to, series }: RollupQuestion): RollupReading[] {
-    const rows = this.#rollups.read({ second: SECOND, minute: MINUTE, hour: HOUR }[grain], from, to);
-    return rows.map(({ at, slices }) => ({
-      at,
-      slices: series === undefined ? slices : Object.fromEntries(series.map((name) => [name, slices[name] ?? {}])),
-    }));
+  history({ grain, from, to, step = 1, series }: RollupQuestion): RollupReading[] {
+    const kept = { second: SECOND, minute: MINUTE, hour: HOUR }[grain];
+    const rows = this.#rollups.read(kept, from, to);
+    return pickSeries(step === 1 ? rows : inSteps(rows, kept.ms * step), series);
+  }
+
+  // --- live figures ---
+
+  liveTicket(): Promise<LiveTicket | undefined> {
+    return this.#live.ticket(Date.now());
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    this.#live.hear(socket, message, Date.now());
   }
 
   // --- alerts ---

@@ -36,7 +36,9 @@ describe("the table of access", () => {
       const [method] = name.split(" ");
       const looks =
         method === "GET" ||
-        ["POST /admin/policy/check", "POST /admin/explain", "POST /admin/cache/lookup"].includes(name);
+        ["POST /admin/live", "POST /admin/policy/check", "POST /admin/explain", "POST /admin/cache/lookup"].includes(
+          name,
+        );
       if (looks) expect(role, name).toBe("viewer");
       else expect(role, name).not.toBe("viewer");
     }

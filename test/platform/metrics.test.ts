@@ -1,3 +1,4 @@
+import { measuresOf } from "../../worker/core/insight/measures.ts";
 import { describe, expect, it } from "vitest";
 import { DURATION_BOUNDS_MS, Metrics } from "../../worker/platform/metrics.ts";
 
@@ -27,7 +28,33 @@ describe("metrics of an isolate", () => {
     metrics.observe("/a", "users", 503, 5, "miss", 2);
     metrics.observe("/a", "users", 429, 5, "unasked", 1);
     const row = { route: "/a", service: "users", requests: 3, failed: 1, rejected: 1, limited: 1, lookups: 2, hits: 1 };
-    expect(metrics.slices()).toMatchObject([{ ...row, retries: 3 }]);
+    expect(metrics.slices()).toMatchObject([
+      { ...row, retries: 3 },
+      { level: "memory", hits: 1 },
+    ]);
+    expect(metrics.slices()).toEqual([]);
+  });
+
+  it("tell of hits which level had them, and of streamed AI answers how soon and how fast they came", () => {
+    const metrics = new Metrics();
+    for (const level of [undefined, "edge", "edge", "global"] as const) {
+      metrics.observe("/a", "users", 200, 5, "hit");
+      if (level !== undefined) metrics.lowerHit(level);
+    }
+    const usage = { uncached: 5, cacheRead: 0, cacheWrite: 0, output: 41, reasoning: 0 };
+    metrics.ai.answered("openai", "m", usage, 0.001, 200, 2_000);
+    metrics.ai.answered("openai", "m", usage, 0.001, 900, 0);
+    const [, ...rest] = metrics.slices();
+    expect(rest).toMatchObject([
+      { level: "edge", hits: 2 },
+      { level: "global", hits: 1 },
+      { level: "memory", hits: 1 },
+      { provider: "openai", model: "m", requests: 2, streamedTokens: 40, streamedMs: 2_000 },
+    ]);
+    const figures = measuresOf(rest[3]!, 1);
+    expect(figures.stream_tokens_per_second).toBe(20);
+    expect(figures.first_token_p95_ms).toBeGreaterThan(190);
+    expect(figures.first_token_p95_ms).toBeLessThan(210);
     expect(metrics.slices()).toEqual([]);
   });
 

@@ -30,12 +30,14 @@ it("counts a request for the fleet, its region, route and service, and a model's
   rollups.take(
     report({ experiment: "e1", group: "faulted", requests: 1 }, { experiment: "e1", group: "neither", requests: 1 }),
   );
+  rollups.take(report({ level: "edge", hits: 3 }));
   await rollups.tell("weur");
   const web = { requests: 2, failed: 1, retries: 1 };
   const spent = { inputTokens: 5, outputTokens: 7, microdollars: 40 };
   expect(told[0]?.slices).toEqual({
     ...{ fleet: { ...web, ...spent }, "region weur": { ...web, ...spent }, "route /a": web, "service web": web },
     ...{ "provider openai": { requests: 1, ...spent }, "model openai/m": { requests: 1, ...spent } },
+    "level edge": { hits: 3 },
     ...{ "experiment e1": { requests: 2 }, "faulted e1": { requests: 1 } },
   });
 });

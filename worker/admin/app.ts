@@ -16,6 +16,7 @@ import { getCacheKeys, getCacheStats, getCacheWarmth, lookUpCache, purgeCache } 
 import { dashboard, dashboardFile } from "./dashboard.ts";
 import { explain } from "./explain.ts";
 import { getHistoryOfTraffic } from "./history.ts";
+import { askForTicket, watch } from "./live.ts";
 import { metrics } from "./metrics.ts";
 import { createKey, getKey, getKeys, revokeKey } from "./keys.ts";
 import { getMe } from "./me.ts";
@@ -49,8 +50,11 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.use("/dashboard/*", guardPlace);
   app.get("/dashboard", dashboard);
   app.get("/dashboard/:file", dashboardFile);
+  app.use("/live", guardPlace);
+  app.get("/live", watch);
   app.use("/admin/*", guard);
   app.get("/admin/me", getMe);
+  app.post("/admin/live", askForTicket);
   app.get("/admin/policy", getPolicy);
   app.put("/admin/policy", putPolicy);
   app.post("/admin/policy/check", checkPolicy);

@@ -3,7 +3,7 @@
 // routes and its table of access. The Worker itself does not carry it.
 import * as v from "valibot";
 import { cacheKeys, cacheLookup, cacheStats, cacheWarmth, purged } from "./answers/cache.ts";
-import { alert, alerts, experiment, experimentOrdered, experiments, traffic } from "./answers/insight.ts";
+import { alert, alerts, experiment, experimentOrdered, experiments, liveTicket, traffic } from "./answers/insight.ts";
 import { suggestionDecided, suggestions } from "./answers/insight.ts";
 import { auditLog, explanation, generations, policyChecked, policyDocument, policyWritten } from "./answers/policy.ts";
 import { key, keyMade, keyRevoked, keys, security } from "./answers/security.ts";
@@ -180,6 +180,13 @@ const insightEndpoints = {
   "GET /admin/history": {
     ...{ id: "getTraffic", tag: "insight", summary: "What happened over time, as figures of series" },
     ...{ query: trafficQuestion, status: 200, answer: traffic, refusals: [400] },
+  },
+  "POST /admin/live": {
+    ...{ id: "getLiveTicket", tag: "insight", summary: "A ticket for one WebSocket of live figures" },
+    detail:
+      "Good for one handshake at /_sluice/live within 30 seconds, from a page of the gateway's own origin. Figures of the last five seconds " +
+      'come once a second while there is traffic; `{"kinds":["fleet","service"]}` says which.',
+    ...{ status: 200, answer: liveTicket },
   },
   "GET /admin/alerts": {
     ...{ id: "listAlerts", tag: "insight", summary: "Alerts, newest first; every rule; who was told" },

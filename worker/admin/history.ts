@@ -8,23 +8,26 @@ import { unavailable } from "./refuse.ts";
 
 const SECONDS = { second: 1, minute: 60, hour: 3_600 } as const;
 
-/** `GET history?grain=second|minute|hour&rows=60&series=fleet`. */
+/** `GET history?grain=second|minute|hour&rows=60&step=5&series=fleet`. */
 export async function getHistoryOfTraffic(c: Asked): Promise<Response> {
   const asked = v.safeParse(trafficQuestion, c.req.query());
   if (!asked.success) {
     const [issue] = asked.issues;
     return wrong(c, v.getDotPath(issue) ?? "", `must be ${issue.expected ?? "something else"}`);
   }
-  const { grain, rows, series } = asked.output;
-  const seconds = SECONDS[grain];
+  const { grain, rows, step, series } = asked.output;
+  const rowMs = SECONDS[grain] * 1_000;
+  const seconds = SECONDS[grain] * step;
   const isolate = c.get("isolate");
   const to = isolate.now();
   const wanted = series?.split(",").map((name) => name.trim());
   const read = await isolate.objects.askInsight((insight) =>
     insight.history({
       grain,
-      from: to - rows * seconds * 1_000,
+      // Steps are whole: the first is not cut short.
+      from: Math.floor((to - rows * rowMs) / (rowMs * step)) * rowMs * step,
       to,
+      ...(step === 1 ? {} : { step }),
       ...(wanted === undefined ? {} : { series: wanted }),
     }),
   );

@@ -68,11 +68,25 @@ export const trafficQuestion = v.object({
     ),
     "60",
   ),
+  step: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,4}$/),
+      v.transform(Number),
+      v.number(),
+      v.minValue(1),
+      v.maxValue(MOST_ROWS),
+      v.description("How many rows make an item; the last item ends with the last row that is over."),
+    ),
+    "1",
+  ),
   series: v.optional(
     v.pipe(
       v.string(),
       v.maxLength(4_096),
-      v.description("`fleet`, `service NAME`, `route ID`, and so on; several divided by commas. Absent: all."),
+      v.description(
+        "`fleet`, `service NAME`, `route ID`, and so on, or `service *` for all of a kind; several divided by commas. Absent: all.",
+      ),
     ),
   ),
 });

@@ -45,7 +45,8 @@ export function settle(walk: AiWalk, given: Answered, usage: Usage, ms: number, 
     labelOf(walk, target),
     usage,
     walk.cost ?? 0,
-    given.firstMs + ms,
+    given.firstMs,
+    ms,
   );
   if (!isEstimated) calibrate(state.calibration(target.key), walk.promptTokens, promptTokens(usage));
   if (walk.conversation !== 0) state.bind(walk.conversation, target.key, Date.now());

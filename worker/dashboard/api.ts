@@ -8,7 +8,7 @@ const MOST_TAGS = 50;
 interface ProblemBody {
   readonly title?: string;
   readonly detail?: string;
-  readonly code?: string;
+  readonly type?: string;
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
 }
 
@@ -24,7 +24,7 @@ export class Problem extends Error {
     super(body.detail ?? body.title ?? `The gateway answered ${status}.`);
     this.name = "Problem";
     this.status = status;
-    this.code = body.code ?? "";
+    this.code = (body.type ?? "").replace(/^urn:sluice:problem:/, "");
     this.errors = body.errors ?? [];
     this.correlationId = correlationId;
   }

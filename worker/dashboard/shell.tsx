@@ -32,22 +32,24 @@ export function Shell({ me }: { me: Me }) {
         Skip to the page
       </a>
       <aside class="side">
-        <div class="brand">
-          <img src="/_sluice/dashboard/icon.svg" width="24" height="24" alt="" />
-          <span>Sluice</span>
+        <div class="side-inner">
+          <div class="brand">
+            <img src="/_sluice/dashboard/icon.svg" width="24" height="24" alt="" />
+            <span>Sluice</span>
+          </div>
+          <nav class="navigation" aria-label="Pages">
+            {GROUPS.filter((group) => PAGES.some((each) => each.group === group)).map((group) => (
+              <div key={group} class="navigation-group">
+                <div class="navigation-title">{group}</div>
+                {PAGES.filter((each) => each.group === group).map((each) => (
+                  <a key={each.name} href={linkTo(each.name)} aria-current={each === page ? "page" : undefined}>
+                    {each.title}
+                  </a>
+                ))}
+              </div>
+            ))}
+          </nav>
         </div>
-        <nav class="navigation" aria-label="Pages">
-          {GROUPS.filter((group) => PAGES.some((each) => each.group === group)).map((group) => (
-            <div key={group} class="navigation-group">
-              <div class="navigation-title">{group}</div>
-              {PAGES.filter((each) => each.group === group).map((each) => (
-                <a key={each.name} href={linkTo(each.name)} aria-current={each === page ? "page" : undefined}>
-                  {each.title}
-                </a>
-              ))}
-            </div>
-          ))}
-        </nav>
       </aside>
       <div class="body">
         <TopBar me={me} />

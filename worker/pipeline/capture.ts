@@ -13,7 +13,10 @@ export function capture(walk: Walk, status: number): void {
   metrics.inFlight--;
   const route = walk.route === undefined ? "" : walk.route.id;
   const service = walk.service === undefined ? "" : walk.service.compiled.name;
-  metrics.observe(route, service, status, tookMs, cacheWord(walk.cacheStatus), walk.attempts - 1);
+  const word = cacheWord(walk.cacheStatus);
+  metrics.observe(route, service, status, tookMs, word, walk.attempts - 1);
+  if (word === "hit" && walk.cacheEntry !== undefined && walk.cacheEntry.level !== "memory")
+    metrics.lowerHit(walk.cacheEntry.level);
   if (walk.strikes !== undefined) {
     for (const { order, group } of walk.strikes) {
       const befell = group === "faulted" && !walk.struck ? "neither" : group;

@@ -25,7 +25,10 @@ export interface AiCount {
     inputTokens: number;
     outputTokens: number;
     microdollars: number;
+    streamedTokens: number;
+    streamedMs: number;
     readonly times: Sketch;
+    readonly firstTimes: Sketch;
   };
 }
 
@@ -36,8 +39,8 @@ export class AiCounts {
     return this.#counts.values();
   }
 
-  /** A call that was answered; `ms`: to its end. */
-  answered(provider: string, model: string, usage: Usage, dollars: number, ms: number): void {
+  /** A call that was answered: when its answer began, and how long it went on after that, 0 for one that came whole. */
+  answered(provider: string, model: string, usage: Usage, dollars: number, firstMs: number, onMs: number): void {
     const count = this.#of(provider, model);
     count.answered++;
     count.uncached += usage.uncached;
@@ -51,7 +54,11 @@ export class AiCounts {
     untold.inputTokens += promptTokens(usage);
     untold.outputTokens += usage.output;
     untold.microdollars += dollars * 1e6;
-    record(untold.times, ms);
+    record(untold.times, firstMs + onMs);
+    if (onMs <= 0) return;
+    record(untold.firstTimes, firstMs);
+    untold.streamedTokens += Math.max(0, usage.output - 1);
+    untold.streamedMs += onMs;
   }
 
   /** An attempt that brought nothing, by the provider's fault. */
@@ -67,10 +74,12 @@ export class AiCounts {
     const rows: SliceRow[] = [];
     for (const { provider, model, untold } of this.#counts.values()) {
       if (untold.requests === 0) continue;
-      const { requests, failed, inputTokens, outputTokens, microdollars, times } = untold;
-      rows.push({ provider, model, requests, failed, inputTokens, outputTokens, microdollars, times: flatten(times) });
+      const { times, firstTimes, ...counts } = untold;
+      rows.push({ provider, model, ...counts, times: flatten(times), firstTimes: flatten(firstTimes) });
       untold.requests = untold.failed = untold.inputTokens = untold.outputTokens = untold.microdollars = 0;
+      untold.streamedTokens = untold.streamedMs = 0;
       clearSketch(times);
+      clearSketch(firstTimes);
     }
     return rows;
   }
@@ -83,7 +92,10 @@ export class AiCounts {
     const made: AiCount = {
       ...{ provider, model, answered: 0, failed: 0, uncached: 0, cacheRead: 0, cacheWrite: 0 },
       ...{ output: 0, reasoning: 0, dollars: 0 },
-      untold: { requests: 0, failed: 0, inputTokens: 0, outputTokens: 0, microdollars: 0, times: sketch() },
+      untold: {
+        ...{ requests: 0, failed: 0, inputTokens: 0, outputTokens: 0, microdollars: 0 },
+        ...{ streamedTokens: 0, streamedMs: 0, times: sketch(), firstTimes: sketch() },
+      },
     };
     this.#counts.set(key, made);
     return made;

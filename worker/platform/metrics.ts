@@ -4,6 +4,7 @@
 
 import type { Slice, SliceRow } from "../core/protocol/rollups.ts";
 import { clearSketch, flatten, record, sketch, type Sketch } from "../core/stats/sketch.ts";
+import type { TierName } from "../core/cache/influence.ts";
 import { AiCounts } from "./ai-counts.ts";
 
 const MOST_ROUTES = 300;
@@ -104,6 +105,8 @@ export class Metrics {
   #experiments = new Map<string, Untold & { readonly experiment: string; readonly group: Group }>();
   /** By the route's id, then the service's name: a canary makes two of one route. */
   #routes = new Map<string, Map<string, RouteSeries>>();
+  /** Hits since the last report that a level below memory answered. */
+  #lowerHits = new Map<TierName, number>();
   #opened = 0;
   #told = { total: 0, failed: 0, refused: 0 };
 
@@ -136,6 +139,11 @@ export class Metrics {
     times.sumMs += totalMs;
   }
 
+  /** A hit that memory did not have. */
+  lowerHit(level: TierName): void {
+    this.#lowerHits.set(level, (this.#lowerHits.get(level) ?? 0) + 1);
+  }
+
   /** The same request, as one that an experiment targets. */
   experiment(experiment: string, group: Group, route: string, service: string, status: number, totalMs: number): void {
     if (group === "faulted") {
@@ -155,10 +163,19 @@ export class Metrics {
   /** What happened since the last call, for the report; the series without news are left out. */
   slices(): SliceRow[] {
     const rows: SliceRow[] = [];
+    let memoryHits = 0;
     for (const { route, service, untold } of this.series()) {
       const slice = tell(untold);
-      if (slice !== undefined) rows.push({ route, service, ...slice });
+      if (slice === undefined) continue;
+      memoryHits += slice.hits ?? 0;
+      rows.push({ route, service, ...slice });
     }
+    for (const [level, hits] of this.#lowerHits) {
+      memoryHits -= hits;
+      rows.push({ level, hits });
+    }
+    this.#lowerHits.clear();
+    if (memoryHits > 0) rows.push({ level: "memory", hits: memoryHits });
     for (const [key, own] of this.#experiments) {
       const { experiment, group } = own;
       const slice = tell(own);

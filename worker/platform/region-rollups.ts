@@ -86,12 +86,17 @@ export class RegionRollups {
 }
 
 /** Whose series a row counts for. */
-function seriesOf({ route, service, provider, model, experiment, group }: SliceRow, region: string): SeriesName[] {
+function seriesOf(
+  { route, service, provider, model, level, experiment, group }: SliceRow,
+  region: string,
+): SeriesName[] {
   const series: SeriesName[] = [];
   if (experiment !== undefined) {
     if (group === "faulted" || group === "control") series.push(seriesName(group, experiment));
     return [...series, seriesName("experiment", experiment)];
   }
+  // Its hits are those of requests that are counted already.
+  if (level !== undefined) return [seriesName("level", level)];
   // A row of a model tells of calls within requests, which have a row of their own.
   if (provider === undefined) series.push("fleet", seriesName("region", region));
   if (route !== undefined && route !== "") series.push(seriesName("route", route));

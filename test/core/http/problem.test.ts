@@ -9,6 +9,8 @@ function refusalOf(code: RefusalCode): Refusal {
       return { code, challenge: 'Bearer realm="sluice"' };
     case "method_not_allowed":
       return { code, allow: "GET, HEAD" };
+    case "upgrade_required":
+      return { code, upgrade: "websocket" };
     case "media_type_unsupported":
       return { code, accept: "application/json" };
     case "body_invalid":

@@ -6,7 +6,7 @@ import { mix } from "./policy.ts";
 
 export const traffic = v.object({
   grain: v.picklist(["second", "minute", "hour"]),
-  seconds: v.pipe(count, v.description("What a row covers.")),
+  seconds: v.pipe(count, v.description("What an item covers.")),
   measures: v.pipe(v.record(v.string(), v.string()), v.description("Every figure there is, and what it means.")),
   items: v.array(
     v.object({
@@ -17,6 +17,15 @@ export const traffic = v.object({
       ),
     }),
   ),
+});
+
+export const liveTicket = v.object({
+  ticket: v.pipe(
+    v.string(),
+    v.description("Offered in Sec-WebSocket-Protocol as `ticket.TICKET`, beside the protocol."),
+  ),
+  endsAt: time,
+  protocol: v.literal("sluice.live"),
 });
 
 const severity = v.picklist(["info", "warning", "error", "critical"]);

@@ -26,6 +26,7 @@ export type Refusal =
   | { readonly code: "precondition_required" }
   | { readonly code: "idempotency_key_reused" }
   | { readonly code: "idempotency_key_in_flight"; readonly retryAfterMs: number }
+  | { readonly code: "upgrade_required"; readonly upgrade: string }
   | { readonly code: "body_too_large" }
   | { readonly code: "uri_too_long" }
   | { readonly code: "media_type_unsupported"; readonly accept: string }
@@ -107,6 +108,7 @@ export const PROBLEMS: { readonly [Code in RefusalCode]: Problem } = {
     title: "Request in progress",
     detail: "A request of this Idempotency-Key has not been answered yet.",
   },
+  upgrade_required: { status: 426, title: "Upgrade required" },
   body_too_large: { status: 413, title: "Content too large" },
   uri_too_long: { status: 414, title: "URI too long" },
   media_type_unsupported: { status: 415, title: "Unsupported media type" },
@@ -164,6 +166,9 @@ export function problem(refusal: Refusal, correlationId: string): ProblemAnswer 
     headers["www-authenticate"] = refusal.challenge;
   } else if (refusal.code === "method_not_allowed") {
     headers["allow"] = refusal.allow;
+  } else if (refusal.code === "upgrade_required") {
+    // RFC 9110 §15.5.22
+    headers["upgrade"] = refusal.upgrade;
   } else if (refusal.code === "media_type_unsupported") {
     // RFC 9110 §15.5.16
     headers["accept"] = refusal.accept;

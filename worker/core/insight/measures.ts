@@ -13,10 +13,14 @@ export const MEASURES = {
   latency_p50_ms: "half of all answers were faster, ms",
   latency_p95_ms: "95 % of all answers were faster, ms",
   latency_p99_ms: "99 % of all answers were faster, ms",
+  cache_hits: "answers from the cache in the window",
   cache_hit_ratio: "share of cache lookups that were hits",
   retry_rate: "further attempts as a share of requests",
   faulted_rate: "share of requests that an experiment befell",
   tokens_per_second: "tokens of AI calls a second, in and out",
+  first_token_p50_ms: "half of all streamed AI answers began sooner, ms",
+  first_token_p95_ms: "95 % of all streamed AI answers began sooner, ms",
+  stream_tokens_per_second: "tokens a second within streamed AI answers, once they have begun",
   dollars: "what AI calls cost in the window",
 } as const;
 
@@ -27,6 +31,7 @@ export type Measures = Partial<Record<Measure, number>>;
 export function measuresOf(slice: Slice, seconds: number): Measures {
   const { requests = 0, failed = 0, rejected = 0, limited = 0, hits = 0, lookups = 0 } = slice;
   const { retries = 0, faulted = 0, inputTokens = 0, outputTokens = 0, microdollars = 0, times = [] } = slice;
+  const { streamedTokens = 0, streamedMs = 0, firstTimes = [] } = slice;
   const measures: Measures = {
     requests,
     requests_per_second: requests / seconds,
@@ -46,5 +51,11 @@ export function measuresOf(slice: Slice, seconds: number): Measures {
     measures.latency_p99_ms = quantile(times, 0.99);
   }
   if (lookups > 0) measures.cache_hit_ratio = hits / lookups;
+  if (lookups + hits > 0) measures.cache_hits = hits;
+  if (firstTimes.length > 0) {
+    measures.first_token_p50_ms = quantile(firstTimes, 0.5);
+    measures.first_token_p95_ms = quantile(firstTimes, 0.95);
+  }
+  if (streamedMs > 0) measures.stream_tokens_per_second = (streamedTokens / streamedMs) * 1_000;
   return measures;
 }

@@ -34,6 +34,34 @@ export function merge(rows: Iterable<Row>): Slices {
   return sum;
 }
 
+/** Rows merged into steps of `ms`, which begin at its multiples. */
+export function inSteps(rows: readonly Row[], ms: number): Row[] {
+  const steps = new Map<number, Row[]>();
+  for (const row of rows) {
+    const at = Math.floor(row.at / ms) * ms;
+    const step = steps.get(at);
+    if (step === undefined) steps.set(at, [row]);
+    else step.push(row);
+  }
+  return [...steps].map(([at, step]) => ({ at, slices: merge(step) }));
+}
+
+/** Of each row the series that are asked for: by name, which may then be empty, or by kind, as in `service *`. Absent: all. */
+export function pickSeries(rows: readonly Row[], names: readonly string[] | undefined): Row[] {
+  if (names === undefined) return [...rows];
+  const kinds = new Set(names.filter((name) => name.endsWith(" *")).map((name) => name.slice(0, -1)));
+  const single = names.filter((name) => !name.endsWith(" *"));
+  return rows.map(({ at, slices }) => {
+    const picked: Slices = {};
+    for (const name of single) picked[name] = (Object.hasOwn(slices, name) ? slices[name] : undefined) ?? {};
+    if (kinds.size > 0) {
+      for (const [name, slice] of Object.entries(slices))
+        if (kinds.has(name.slice(0, name.indexOf(" ") + 1))) picked[name] = slice;
+    }
+    return { at, slices: picked };
+  });
+}
+
 /** Mean and standard deviation of a figure over minutes; undefined while there are too few that measured it. */
 export function usualOf(minutes: readonly Row[], series: SeriesName, measure: Measure): Usual | undefined {
   let count = 0;

@@ -1,4 +1,5 @@
 // What `InsightObject` is told and answers, as types only, like everything objects say to each other (objects.ts).
+import type { LiveTicket } from "./live.ts";
 import type { CacheNews, CacheReading } from "./cache-news.ts";
 import type { ChoiceTally, Mix } from "./reports.ts";
 import type { RollupBatch, Slices } from "./rollups.ts";
@@ -54,7 +55,9 @@ export interface RollupQuestion {
   /** Epoch ms; rows from `from` up to, but not at, `to`. */
   from: number;
   to: number;
-  /** Absent: all series. */
+  /** Rows merged into one; absent: each for itself. */
+  step?: number;
+  /** Names, or `KIND *` for all of a kind; absent: all series. */
   series?: string[];
 }
 
@@ -185,6 +188,8 @@ export interface InsightRpc {
   /** Counts a batch once, however often it arrives; it is stored when this answers. */
   rollup(batch: RollupBatch): Promise<void>;
   history(question: RollupQuestion): RollupReading[];
+  /** For one who may look; redeemed by a handshake through `fetch`. Undefined while too many are out. */
+  liveTicket(): Promise<LiveTicket | undefined>;
   alerts(before: number, limit: number): AlertsReading;
   /** Newest first. */
   experiments(): Promise<ExperimentReading[]>;

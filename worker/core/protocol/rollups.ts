@@ -20,6 +20,9 @@ export const COUNTERS = [
   "retries",
   "inputTokens",
   "outputTokens",
+  /** Of answers that streamed: their tokens after the first, and how long those took, ms. */
+  "streamedTokens",
+  "streamedMs",
   /** Millionths of a dollar. */
   "microdollars",
 ] as const;
@@ -29,6 +32,8 @@ export type Counter = (typeof COUNTERS)[number];
 export interface Slice extends Partial<Record<Counter, number>> {
   /** Response times as a flat sketch (core/stats/sketch). */
   times?: number[];
+  /** Times to the first token of answers that streamed, likewise. */
+  firstTimes?: number[];
 }
 
 /** What an isolate tells in its report: a slice, and what it is of. */
@@ -39,6 +44,8 @@ export interface SliceRow extends Slice {
   /** Of an AI call. */
   provider?: string;
   model?: string;
+  /** Of answers from the cache: the level they came from. */
+  level?: string;
   /** Of requests that an experiment targets, and what it did with them. */
   experiment?: string;
   group?: "faulted" | "control" | "neither";
@@ -53,6 +60,7 @@ export type SeriesKind =
   | "region"
   | "provider"
   | "model"
+  | "level"
   | "experiment"
   | "faulted"
   | "control";
@@ -79,7 +87,10 @@ export function addSlice(into: Slice, from: Slice): Slice {
     // Slices come from elsewhere: what is not a positive number is left out.
     if (count !== undefined && count > 0) into[counter] = (into[counter] ?? 0) + count;
   }
-  if (from.times !== undefined && from.times.length > 0) into.times = mergeTimes(into.times ?? [], from.times);
+  for (const times of ["times", "firstTimes"] as const) {
+    const more = from[times];
+    if (more !== undefined && more.length > 0) into[times] = mergeTimes(into[times] ?? [], more);
+  }
   return into;
 }
 

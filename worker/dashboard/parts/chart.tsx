@@ -107,8 +107,13 @@ function optionsOf(element: HTMLElement, curves: readonly Curve[], look: Look): 
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, Math.max(look.atLeast, (most ?? 0) * 1.1) || 1] } },
     axes: [
-      { ...axis, space: 80, values: (_, splits) => splits.map((seconds) => clockOf(seconds, splits)) },
-      { ...axis, size: AXIS_GAP, space: 36, values: (_, splits) => splits.map((value) => look.format(value)) },
+      { ...axis, size: 26, space: 80, values: (_, splits) => splits.map((seconds) => clockOf(seconds, splits)) },
+      {
+        ...axis,
+        size: AXIS_GAP,
+        space: 36,
+        values: (_, splits) => splits.map((value) => (value === 0 ? "0" : look.format(value))),
+      },
     ],
     series: [
       {},
