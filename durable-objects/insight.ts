@@ -95,7 +95,7 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   history({ grain, from, to, step = 1, series }: RollupQuestion): RollupReading[] {
     const kept = { second: SECOND, minute: MINUTE, hour: HOUR }[grain];
     const rows = this.#rollups.read(kept, from, to);
-    return pickSeries(step === 1 ? rows : inSteps(rows, kept.ms * step), series);
+    return pickSeries(step === 1 ? rows : inSteps(rows, from, kept.ms * step), series);
   }
 
   // --- live figures ---

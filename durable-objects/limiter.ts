@@ -79,7 +79,12 @@ export class LimiterObject extends DurableObject<Env> implements LimiterRpc {
   }
 
   reading(): LimiterReading {
-    return { limited: this.#limited.newest, ...this.#limits.size, ...this.#spends.size };
+    return {
+      limited: this.#limited.newest,
+      spending: this.#spends.newest(Date.now()),
+      ...this.#limits.size,
+      ...this.#spends.size,
+    };
   }
 
   override async alarm(): Promise<void> {

@@ -95,6 +95,22 @@ it("counts what is never settled as it was estimated, and corrects it when it is
   expect(await left()).toBe(90);
 });
 
+it("shows what was spent in the periods that run, and what is reserved of them", async () => {
+  await reserve("a", 60);
+  await settle("a", 10);
+  await reserve("b", 30);
+  const { spending } = await limiter().reading();
+  expect(spending).toEqual([
+    {
+      ...{ budget: "ai", who: "identity:acme/alice" },
+      periods: [{ name: "tokensPerDay", spent: 10, reserved: 30, endsAt: expect.any(Number) }],
+    },
+  ]);
+  expect(spending[0]!.periods[0]!.endsAt % 86_400_000).toBe(0);
+  pass(2 * 86_400_000);
+  expect((await limiter().reading()).spending).toEqual([]);
+});
+
 it("charges a call that went ahead without its word", async () => {
   await settle("never-asked", 30);
   expect(await left()).toBe(70);

@@ -33,6 +33,7 @@ export const NEEDS = {
   "GET /admin/alerts": "viewer",
   "POST /admin/alerts/:action": "operator",
   "GET /admin/history": "viewer",
+  "GET /admin/ai": "viewer",
   "GET /admin/chaos/experiments": "viewer",
   "POST /admin/chaos/experiments": "operator",
   "GET /admin/chaos/experiments/:action": "viewer",

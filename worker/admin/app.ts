@@ -9,6 +9,7 @@ import { bearerOf } from "../core/security/shown.ts";
 import { inRange, parseAddress, parseRange } from "../core/match/address.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { mayAsk, roleAmong, type Role } from "./access.ts";
+import { getAi } from "./ai.ts";
 import { acknowledgeAlert, getAlerts } from "./alerts.ts";
 import { getExperiment, getExperiments, startExperiment, stopExperiment } from "./chaos.ts";
 import type { AdminEnv, Asked } from "./context.ts";
@@ -75,6 +76,7 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.get("/admin/alerts", getAlerts);
   app.post("/admin/alerts/:action", acknowledgeAlert);
   app.get("/admin/history", getHistoryOfTraffic);
+  app.get("/admin/ai", getAi);
   app.get("/admin/chaos/experiments", getExperiments);
   app.post("/admin/chaos/experiments", startExperiment);
   app.get("/admin/chaos/experiments/:action", getExperiment);

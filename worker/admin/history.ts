@@ -19,13 +19,14 @@ export async function getHistoryOfTraffic(c: Asked): Promise<Response> {
   const rowMs = SECONDS[grain] * 1_000;
   const seconds = SECONDS[grain] * step;
   const isolate = c.get("isolate");
-  const to = isolate.now();
+  // Steps are whole: they end with the last row that is over. Single rows are told as they stand, the newest one too.
+  const now = isolate.now();
+  const to = step === 1 ? now : Math.floor(now / rowMs) * rowMs;
   const wanted = series?.split(",").map((name) => name.trim());
   const read = await isolate.objects.askInsight((insight) =>
     insight.history({
       grain,
-      // Steps are whole: the first is not cut short.
-      from: Math.floor((to - rows * rowMs) / (rowMs * step)) * rowMs * step,
+      from: to - rows * rowMs,
       to,
       ...(step === 1 ? {} : { step }),
       ...(wanted === undefined ? {} : { series: wanted }),

@@ -21,8 +21,8 @@ export type LiveState =
   | { readonly kind: "off" }
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
-  /** Figures are asked for; the socket is tried again at `retryAt`, epoch ms. */
-  | { readonly kind: "polling"; readonly retryAt: number };
+  /** Figures are asked for, and come or not; the socket is tried again at `retryAt`, epoch ms. */
+  | { readonly kind: "polling"; readonly retryAt: number; readonly comes: boolean };
 
 export const liveState = new Store<LiveState>({ kind: "off" });
 
@@ -45,6 +45,8 @@ class Link {
   #failures = 0;
   #heardAt = 0;
   #polling = false;
+  /** The newest question brought figures. */
+  #comes = false;
   /** Rises with every start and stop: what belongs to an earlier one is over. */
   #era = 0;
 
@@ -164,7 +166,7 @@ class Link {
     if (era !== this.#era) return;
     const wait = Math.min(LONGEST_WAIT_MS, 1_000 * 2 ** Math.min(this.#failures, 6)) * (0.75 + Math.random() / 2);
     this.#failures++;
-    liveState.set({ kind: "polling", retryAt: Date.now() + wait });
+    liveState.set({ kind: "polling", retryAt: Date.now() + wait, comes: this.#comes });
     this.#later(wait, era, () => void this.#open(era));
     if (!this.#polling) {
       this.#polling = true;
@@ -184,11 +186,16 @@ class Link {
     const query = new URLSearchParams({ grain: "second", rows: String(ms / 1_000), step: "5", series });
     try {
       const history = await get<History>(`history?${query.toString()}`);
-      if (era === this.#era) this.#add(rowsOf(history).filter(({ at }) => at <= Date.now()));
+      if (era !== this.#era) return;
+      this.#add(rowsOf(history));
+      this.#comes = true;
     } catch (error) {
-      // Said by the state of the link, which stays as it is until something comes.
       if (!(error instanceof Problem)) throw error;
+      if (era !== this.#era) return;
+      this.#comes = false;
     }
+    const state = liveState.value;
+    if (state.kind === "polling" && state.comes !== this.#comes) liveState.set({ ...state, comes: this.#comes });
   }
 
   #add(rows: readonly Row[]): void {
@@ -212,20 +219,32 @@ session.listen(() => {
   if (session.value === undefined) link.forget();
 });
 
+export interface LiveView {
+  readonly rows: readonly Row[];
+  readonly now: Row | undefined;
+  readonly isKnown: boolean;
+}
+
+/** Requests a second of a series: 0 where nothing is told of it because nothing happened, undefined where nothing is known. */
+export const trafficOf = ({ now, isKnown }: LiveView, series: string): number | undefined =>
+  now?.series[series]?.requests_per_second ?? (isKnown ? 0 : undefined);
+
 /**
- * Rows of the last `seconds` for these kinds, the newest last; `now` is the newest when it is no older than a few seconds, else
- * undefined: then there is no traffic, or no news.
+ * Rows of the last `seconds` for these kinds, the newest last; `now` is the newest when it is no older than a few seconds. Without one there
+ * is no traffic where `isKnown`, else no news.
  */
-export function useLive(kinds: readonly LiveKind[], seconds = 300): { rows: readonly Row[]; now: Row | undefined } {
+export function useLive(kinds: readonly LiveKind[], seconds = 300): LiveView {
   const wish = kinds.join();
   useEffect(() => link.watch(wish.split(",") as LiveKind[]), [wish]);
   const all = useStore(liveRows);
+  const state = useStore(liveState);
+  const isKnown = state.kind === "live" || (state.kind === "polling" && state.comes);
   return useMemo(() => {
     const since = Date.now() - seconds * 1_000;
     const rows = withGaps(all.filter(({ at }) => at >= since));
     const newest = all.at(-1);
-    return { rows, now: newest !== undefined && Date.now() - newest.at < GAP_MS ? newest : undefined };
-  }, [all, seconds]);
+    return { rows, now: newest !== undefined && Date.now() - newest.at < GAP_MS ? newest : undefined, isKnown };
+  }, [all, seconds, isKnown]);
 }
 
 /** Where nothing came for a while a row without series stands: a curve breaks there. */

@@ -4,6 +4,7 @@
 // `useMay("operator")`.
 import type { ComponentType } from "preact";
 import type { PageProps } from "./page-props.ts";
+import { Ai } from "./pages/ai.tsx";
 import { Alerts } from "./pages/alerts.tsx";
 import { Audit } from "./pages/audit.tsx";
 import { Cache } from "./pages/cache.tsx";
@@ -11,7 +12,9 @@ import { Chaos } from "./pages/chaos.tsx";
 import { Explain } from "./pages/explain.tsx";
 import { Overview } from "./pages/overview.tsx";
 import { Policy } from "./pages/policy.tsx";
+import { Regions } from "./pages/regions.tsx";
 import { Security } from "./pages/security.tsx";
+import { Services } from "./pages/services.tsx";
 
 export interface Page {
   /** First segment of the address. */
@@ -23,6 +26,9 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { name: "overview", title: "Overview", group: "Watch", component: Overview },
+  { name: "services", title: "Services", group: "Watch", component: Services },
+  { name: "regions", title: "Regions", group: "Watch", component: Regions },
+  { name: "ai", title: "AI", group: "Watch", component: Ai },
   { name: "alerts", title: "Alerts", group: "Watch", component: Alerts },
   { name: "cache", title: "Cache", group: "Act", component: Cache },
   { name: "explain", title: "Explain", group: "Act", component: Explain },

@@ -2,7 +2,7 @@
 // the regions.
 import { geoNaturalEarth1Raw } from "d3-geo";
 
-export const MAP = { width: 960, height: 500, scale: 174, centre: [480, 262] } as const;
+export const MAP = { width: 960, height: 452, scale: 174, centre: [480, 258] } as const;
 
 const RADIANS = Math.PI / 180;
 

@@ -1,8 +1,15 @@
 // Budgets as tables of `LimiterObject`: what was spent of each, and every reservation that is not settled yet. Written in the turn
 // of each question: no call that was let go ahead is forgotten by a crash, and one that is never settled counts as spent as
 // it was estimated when its time is over. A settlement that comes later still corrects it, for a day.
-import type { Amount, ReserveAnswer, ReserveAsk, SettleAsk, SpendRule } from "../core/protocol/limiter.ts";
-import { reserve, settle, spendForgottenAt, type SpendState } from "../core/security/spend.ts";
+import type {
+  Amount,
+  ReserveAnswer,
+  ReserveAsk,
+  SettleAsk,
+  SpendingReading,
+  SpendRule,
+} from "../core/protocol/limiter.ts";
+import { reserve, settle, spendForgottenAt, spendingOf, type SpendState } from "../core/security/spend.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS spends (name TEXT PRIMARY KEY, state TEXT NOT NULL, forgotten_at INTEGER NOT NULL);
@@ -13,6 +20,7 @@ const SCHEMA = `
   );
   CREATE INDEX IF NOT EXISTS reservations_open ON reservations (name, charged, ends_at);`;
 
+const SHOWN = 200;
 const KEPT_MS = 86_400_000;
 const MOST_ROWS = 100_000;
 
@@ -40,6 +48,18 @@ export class SpendTable {
           (SELECT count(*) FROM reservations WHERE charged = 0) AS reservations`,
       )
       .one();
+  }
+
+  /** Those who spent last; a budget's name has no `|`, whoever spends may. */
+  newest(now: number): SpendingReading[] {
+    const rows = this.#sql
+      .exec<{ name: string; state: string }>("SELECT name, state FROM spends ORDER BY rowid DESC LIMIT ?", SHOWN)
+      .toArray();
+    return rows.flatMap(({ name, state }) => {
+      const periods = spendingOf(JSON.parse(state) as SpendState, now);
+      const bar = name.indexOf("|");
+      return periods.length === 0 ? [] : [{ budget: name.slice(0, bar), who: name.slice(bar + 1), periods }];
+    });
   }
 
   reserve({ id, budget, who, rule, estimate, lifeMs }: ReserveAsk, now: number): ReserveAnswer {

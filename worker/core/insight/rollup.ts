@@ -34,11 +34,11 @@ export function merge(rows: Iterable<Row>): Slices {
   return sum;
 }
 
-/** Rows merged into steps of `ms`, which begin at its multiples. */
-export function inSteps(rows: readonly Row[], ms: number): Row[] {
+/** Rows merged into steps of `ms`, the first of which begins at `from`. */
+export function inSteps(rows: readonly Row[], from: number, ms: number): Row[] {
   const steps = new Map<number, Row[]>();
   for (const row of rows) {
-    const at = Math.floor(row.at / ms) * ms;
+    const at = from + Math.floor((row.at - from) / ms) * ms;
     const step = steps.get(at);
     if (step === undefined) steps.set(at, [row]);
     else step.push(row);

@@ -137,9 +137,18 @@ export interface LimitedReading {
   until: number;
 }
 
+/** What one caller has spent of a budget, in the periods that run. */
+export interface SpendingReading {
+  budget: string;
+  who: string;
+  periods: { name: SpendPeriod; spent: number; reserved: number; endsAt: number }[];
+}
+
 export interface LimiterReading {
   /** Newest first. */
   limited: LimitedReading[];
+  /** Of those who spent last. */
+  spending: SpendingReading[];
   /** Limits kept, of all identities. */
   limits: number;
   leases: number;

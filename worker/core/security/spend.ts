@@ -1,7 +1,7 @@
 // Tokens and dollars that may be spent in a period of the calendar (UTC): reserved before a call, settled after it. What is
 // reserved counts as spent until it is settled, so that a budget is overrun at most by what a call costs above its estimate.
 // A call belongs to the periods it was reserved in, however long it takes.
-import type { Amount, ReserveAnswer, SpendPeriod, SpendRule } from "../protocol/limiter.ts";
+import type { Amount, ReserveAnswer, SpendingReading, SpendPeriod, SpendRule } from "../protocol/limiter.ts";
 
 /** One period: since when, what was spent in it, and what is reserved of it. */
 export interface Spent {
@@ -102,6 +102,16 @@ export function settle(
     ];
   });
   return Object.fromEntries(next);
+}
+
+/** What the periods that have not ended hold. */
+export function spendingOf(state: SpendState, now: number): SpendingReading["periods"] {
+  return PERIODS.flatMap((name) => {
+    const known = state[name];
+    if (known === undefined) return [];
+    const [, endsAt] = bounds(SPANS[name], known.from);
+    return endsAt > now ? [{ name, spent: known.spent, reserved: known.reserved, endsAt }] : [];
+  });
 }
 
 /** Epoch ms from which nothing would be different were the state forgotten. */

@@ -2,7 +2,7 @@
 // happens, or over the last hour minute by minute.
 import { useMemo, useState } from "preact/hooks";
 import { count, dollars, duration, rate, share } from "../format.ts";
-import { useLive } from "../live.ts";
+import { trafficOf, useLive, type LiveView } from "../live.ts";
 import { Card, PageHead, ProblemNote, Stat } from "../parts/basics.tsx";
 import { Chart, type Curve, type Ink } from "../parts/chart.tsx";
 import { LiveBadge } from "../parts/live-badge.tsx";
@@ -39,21 +39,21 @@ export function Overview() {
         </div>
       </PageHead>
       {span === "hour" && <ProblemNote problem={hour.problem} />}
-      <Figures now={live.now} past={past} />
+      <Figures live={live} past={past} />
       <Curves rows={rows} words={words} span={span} />
     </>
   );
 }
 
 /** What is now; what it cost is told of the hour, for a second costs nothing. */
-function Figures({ now, past }: { now: Row | undefined; past: readonly Row[] }) {
-  const fleet = now?.series["fleet"];
+function Figures({ live, past }: { live: LiveView; past: readonly Row[] }) {
+  const fleet = live.now?.series["fleet"];
   const spent = past.reduce((sum, { series }) => sum + (series["fleet"]?.dollars ?? 0), 0);
   const requests = past.reduce((sum, { series }) => sum + (series["fleet"]?.requests ?? 0), 0);
   const errorRate = fleet?.error_rate;
   return (
     <div class="stats">
-      <Stat name="requests" label="Requests a second" value={rate(fleet?.requests_per_second ?? 0)} />
+      <Stat name="requests" label="Requests a second" value={rate(trafficOf(live, "fleet"))} />
       <Stat
         name="errors"
         label="Answers with 5xx"

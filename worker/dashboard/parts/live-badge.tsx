@@ -16,7 +16,11 @@ export function LiveBadge() {
       return <Badge tone="good">Live</Badge>;
     case "polling": {
       const seconds = Math.max(0, Math.ceil((state.retryAt - now) / 1_000));
-      return <Badge tone="warn">{`Reconnecting in ${seconds} s, asking every 5 s`}</Badge>;
+      return state.comes ? (
+        <Badge tone="warn">{`Reconnecting in ${seconds} s, asking every 5 s`}</Badge>
+      ) : (
+        <Badge tone="bad">{`No answer, trying again in ${seconds} s`}</Badge>
+      );
     }
   }
 }

@@ -10,7 +10,7 @@ const HEIGHT = 24;
 
 export function Spark({ values, label }: SparkProps) {
   const known = values.filter((value) => value !== null);
-  if (known.length < 2) return <span class="spark-none quiet">–</span>;
+  if (known.length < 2) return null;
   const most = Math.max(...known, Number.MIN_VALUE);
   const step = WIDTH / Math.max(1, values.length - 1);
   let path = "";
