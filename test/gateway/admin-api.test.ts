@@ -50,6 +50,9 @@ beforeAll(async () => {
       cache: { rules: [{ match: "GET /cached", ttlSeconds: 60 }] },
       security: { apiKeys: {} },
       chaos: { enabled: true },
+      ai: { budget: { by: "address", tokensPerDay: 1_000 } },
+      providers: { one: { adapter: "openai", key: { secret: "ONE_KEY" } } },
+      models: { smart: { targets: ["one/gpt-5"], budget: { by: "identity", dollarsPerDay: 3 } } },
       alerts: [{ name: "errors", when: "metrics.error_rate > 0.2", severity: "error" }],
     },
   });
@@ -103,7 +106,7 @@ describe("what is asked and answered is what the document says", () => {
   it("of services and regions", async () => {
     const all = await admin.admin.services.$get();
     if (!all.ok) throw new Error(await all.text());
-    expect((await all.json()).items[0]?.instances[0]?.id).toBe("web-1");
+    expect((await all.json()).items.find(({ name }) => name === "web")?.instances[0]?.id).toBe("web-1");
     const one = admin.admin.services[":name"];
     expect((await one.$get({ param: { name: "web" } })).status).toBe(200);
     expect((await one.$get({ param: { name: "none" } })).status).toBe(404);
@@ -189,6 +192,18 @@ describe("what is asked and answered is what the document says", () => {
     expect((await curve.json()).items.length).toBeGreaterThan(0);
     expect((await raw("history?grain=year")).status).toBe(400);
     expect((await admin.admin.audit.$get()).status).toBe(200);
+  });
+
+  it("of AI, and of what happens now", async () => {
+    const reading = await admin.admin.ai.$get();
+    if (!reading.ok) throw new Error(await reading.text());
+    expect((await reading.json()).budgets.map(({ name }) => name)).toEqual(["ai", "model smart"]);
+    const given = await admin.admin.live.$post();
+    if (!given.ok) throw new Error(await given.text());
+    expect(await given.json()).toMatchObject({
+      ticket: expect.stringMatching(/^[0-9a-f]{64}$/),
+      protocol: "sluice.live",
+    });
   });
 
   it("every list is read page by page, none twice and none left out", async () => {

@@ -2,6 +2,7 @@
 // document, the page that shows it and the typed client are made of this table, and a test holds it against the app's own
 // routes and its table of access. The Worker itself does not carry it.
 import * as v from "valibot";
+import { ai } from "./answers/ai.ts";
 import { cacheKeys, cacheLookup, cacheStats, cacheWarmth, purged } from "./answers/cache.ts";
 import { alert, alerts, experiment, experimentOrdered, experiments, liveTicket, traffic } from "./answers/insight.ts";
 import { suggestionDecided, suggestions } from "./answers/insight.ts";
@@ -180,6 +181,10 @@ const insightEndpoints = {
   "GET /admin/history": {
     ...{ id: "getTraffic", tag: "insight", summary: "What happened over time, as figures of series" },
     ...{ query: trafficQuestion, status: 200, answer: traffic, refusals: [400] },
+  },
+  "GET /admin/ai": {
+    ...{ id: "getAi", tag: "insight", summary: "AI providers, models, prices, and what of the budgets is spent" },
+    ...{ status: 200, answer: ai },
   },
   "POST /admin/live": {
     ...{ id: "getLiveTicket", tag: "insight", summary: "A ticket for one WebSocket of live figures" },

@@ -30,6 +30,8 @@ export interface Services {
   readonly generation: number;
   readonly reachable: boolean;
   readonly items: readonly Service[];
+  /** There are more than one page holds. */
+  readonly next: string | null;
 }
 
 /** Providers are services too; the policy's own never have a colon. */

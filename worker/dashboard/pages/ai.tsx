@@ -66,7 +66,7 @@ const INKS: readonly Ink[] = [1, 2, 3, 5, 4, 6];
 
 export function Ai() {
   const read = useResource<Reading>("ai", EVERY_MS);
-  const services = useResource<Services>("services", EVERY_MS);
+  const services = useResource<Services>("services?limit=200", EVERY_MS);
   const hour = useResource<History>(HOUR, EVERY_MS);
   const live = useLive(["model", "provider"]);
   const { value } = read;

@@ -28,8 +28,8 @@ const WORDS: Readonly<Record<ReturnType<typeof standingOf>, string>> = {
 };
 
 export function Regions() {
-  const read = useResource<RegionsRead>("regions", EVERY_MS);
-  const services = useResource<Services>("services", EVERY_MS);
+  const read = useResource<RegionsRead>("regions?limit=200", EVERY_MS);
+  const services = useResource<Services>("services?limit=200", EVERY_MS);
   const live = useLive(["region"]);
   const { now } = live;
   const regions = read.value?.items ?? [];

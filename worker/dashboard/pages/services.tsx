@@ -31,7 +31,7 @@ import { useMay } from "../session.ts";
 const EVERY_MS = 2_000;
 
 export function Services({ rest }: PageProps) {
-  const read = useResource<ServicesRead>("services", EVERY_MS);
+  const read = useResource<ServicesRead>("services?limit=200", EVERY_MS);
   const live = useLive(["service"]);
   const [only] = rest;
   const services = read.value?.items.filter(({ name }) => only === undefined || name === only) ?? [];
@@ -53,6 +53,7 @@ export function Services({ rest }: PageProps) {
       {read.value?.reachable === false && (
         <Note tone="warn">The region that answers could not be asked for its totals: counts are missing.</Note>
       )}
+      {read.value?.next != null && <Note>These are the first 200 services by name; there are more.</Note>}
       {read.value !== undefined && services.length === 0 && (
         <Empty title={only === undefined ? "The policy names no service" : "There is no such service"} />
       )}
