@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { buildDashboard } from "../../scripts/dashboard/build.ts";
 import type { WrittenPolicy } from "../../worker/core/policy/schema.ts";
 import { goTo, openBrowser, signIn, type Desk } from "../support/browser.ts";
@@ -14,6 +14,9 @@ import { describeWith } from "../support/programs.ts";
 import { provider } from "../support/provider.ts";
 import { ADMIN_TOKEN, startRig, type Rig } from "../support/rig.ts";
 import { byPath, startUpstream, type Upstream } from "../support/upstream.ts";
+
+// A browser beside a gateway, on a machine that does other things too.
+vi.setConfig({ testTimeout: 90_000 });
 
 const PAGES = ["Overview", "Services", "Regions", "AI"];
 

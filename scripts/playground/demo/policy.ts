@@ -59,14 +59,15 @@ export function demoPolicy(demo: readonly DemoInstance[], regions: readonly Regi
     ],
     ai: { auth: "none" },
     providers: {
-      lumen: { adapter: "openai", baseUrl: `${urlOf(demo, "lumen")}/v1`, models: ["lumen"] },
-      ember: { adapter: "anthropic", baseUrl: urlOf(demo, "ember"), models: ["ember"] },
+      lumen: { adapter: "openai", baseUrl: `${urlOf(demo, "lumen")}/v1`, models: [priced("lumen", 0.5, 2)] },
+      ember: { adapter: "anthropic", baseUrl: urlOf(demo, "ember"), models: [priced("ember", 3, 15)] },
     },
     models: {
       tale: {
         targets: ["lumen/lumen", "ember/ember"],
         strategy: "priority",
         stream: { firstTokenMs: 3000, idleMs: 3000, recovery: "continue" },
+        budget: { by: "address", tokensPerDay: 2_000_000, dollarsPerDay: 5 },
       },
     },
     cache: {
@@ -99,6 +100,9 @@ export function demoPolicy(demo: readonly DemoInstance[], regions: readonly Regi
     },
   };
 }
+
+/** Dollars per million tokens: of no model there is, so that the dashboard has something to add up. */
+const priced = (id: string, input: number, output: number) => ({ id, price: { input, output } });
 
 const urlOf = (demo: readonly DemoInstance[], service: string): string =>
   demo.find((instance) => instance.service === service)?.url ?? "";
