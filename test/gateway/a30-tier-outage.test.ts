@@ -24,13 +24,13 @@ beforeAll(async () => {
   }));
   rig = await startRig({
     gateways: 2,
-    vars: { REDIS_TOKEN: redis.token },
+    vars: { REDIS_URL: redis.url, REDIS_TOKEN: redis.token },
     policy: inFrontOf(upstream, {
       sections: {
         cache: {
           tiers: ["memory", "redis"],
           admitAfter: 1,
-          redis: { url: redis.url, token: { secret: "REDIS_TOKEN" } },
+          redis: { url: { secret: "REDIS_URL" }, token: { secret: "REDIS_TOKEN" } },
         },
       },
     }),

@@ -166,8 +166,8 @@ const prefetch = v.strictObject({
 });
 
 const redis = v.strictObject({
-  /** Upstash REST endpoint. */
-  url: httpUrl,
+  /** Upstash REST endpoint, written or by a secret's name. */
+  url: v.union([httpUrl, secret]),
   token: secret,
   timeoutMs: v.optional(millis, 100),
   prefix: v.optional(name, "sluice"),

@@ -40,9 +40,11 @@ function storeOf(
     }
     case "redis": {
       const { redis } = options;
-      const token = redis === undefined ? undefined : secretOf(redis.token, env);
-      if (redis === undefined || token === undefined) return undefined;
-      const settings = { url: redis.url, token, prefix: redis.prefix, timeoutMs: redis.timeoutMs };
+      if (redis === undefined) return undefined;
+      const token = secretOf(redis.token, env);
+      const url = typeof redis.url === "string" ? redis.url : secretOf(redis.url, env);
+      if (token === undefined || url === undefined || URL.parse(url) === null) return undefined;
+      const settings = { url, token, prefix: redis.prefix, timeoutMs: redis.timeoutMs };
       const largestBytes = Math.min(maxEntryBytes, REDIS_LARGEST_BYTES);
       const limits = { timeoutMs: redis.timeoutMs, largestBytes, fewestSeconds: 1 };
       return { blobs: new RedisBlobs(settings), limits };
