@@ -7,6 +7,7 @@ import { correlationId } from "../core/http/correlation.ts";
 import { described } from "../core/security/redact.ts";
 import { bearerOf } from "../core/security/shown.ts";
 import { inRange, parseAddress, parseRange } from "../core/match/address.ts";
+import { addressOf } from "../platform/client.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { mayAsk, roleAmong, type Role } from "./access.ts";
 import { getAi } from "./ai.ts";
@@ -109,7 +110,7 @@ const PROTECTION: readonly (readonly [string, string])[] = [
 function misplaced(c: Asked): Response | undefined {
   const rules = c.get("isolate").policies.current?.policy.security.admin;
   if (rules?.host != null && new URL(c.req.url).hostname !== rules.host) return refusal(c, { code: "not_found" });
-  if (rules?.addresses !== undefined && !comesFrom(c.req.header("cf-connecting-ip"), rules.addresses)) {
+  if (rules?.addresses !== undefined && !comesFrom(addressOf(c.env, c.req.raw), rules.addresses)) {
     return refusal(c, { code: "forbidden" });
   }
   return undefined;
@@ -181,7 +182,7 @@ async function whoAsks(c: Asked): Promise<{ role: Role; actor: string } | Respon
 
 function note(c: Asked, kind: "admin_refused" | "admin_denied", route: string, who: string): void {
   const isolate = c.get("isolate");
-  isolate.security.note({ kind, route, who, address: c.req.header("cf-connecting-ip") ?? "" }, isolate.now());
+  isolate.security.note({ kind, route, who, address: addressOf(c.env, c.req.raw) }, isolate.now());
   // Traffic may be far away: what is to be told of is told by the request that brought it.
   const { reporter, now } = c.get("isolate");
   if (reporter.due(now())) c.executionCtx.waitUntil(reporter.send());

@@ -121,7 +121,7 @@ export class AiWalk {
       trace !== null && isTraceparent(trace) ? continueTrace(trace, Math.random) : startTrace(Math.random, true);
     const question = request.url.indexOf("?");
     this.query = question < 0 ? "" : request.url.slice(question);
-    this.address = clientAddress(headers.get("cf-connecting-ip") ?? undefined) || gateway.nearAddress;
+    this.address = clientAddress(headers.get("cf-connecting-ip") ?? undefined) || gateway.near(request);
   }
 
   get headers(): Headers {

@@ -27,7 +27,7 @@ export function profile(walk: Walk): Refusal | undefined {
   walk.host = target.host;
   walk.path = target.path;
   walk.query = target.query;
-  walk.address = clientAddress(fields.clientAddress) || walk.gateway.nearAddress;
+  walk.address = clientAddress(fields.clientAddress) || walk.gateway.near(walk.request);
   if (hasLooped(fields.cdnLoop)) return { code: "loop_detected" };
 
   if (target.plain) {

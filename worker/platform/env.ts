@@ -26,4 +26,8 @@ export interface Env {
   readonly ADMIN_TOKEN?: string;
   /** "true" lets targets be private or loopback addresses. */
   readonly ALLOW_PRIVATE?: string;
+  /** "socket": the client is who is connected, on plain workerd without a proxy in front. Else CF-Connecting-IP says it. */
+  readonly CLIENT_ADDRESS?: string;
+  /** "none" where the runtime has no Cache API: plain workerd. */
+  readonly CACHE_API?: string;
 }

@@ -3,6 +3,7 @@
 import { CacheKeeper } from "./cache/keeper.ts";
 import { Batches } from "./batches.ts";
 import { CacheStore } from "./cache/store.ts";
+import { addressOfSocket, bySocket } from "./client.ts";
 import { carrierOf } from "./carriers.ts";
 import { Chaos } from "./chaos.ts";
 import type { Env } from "./env.ts";
@@ -26,15 +27,18 @@ export class Gateway {
   /** ALLOW_PRIVATE: on locally, off when deployed. */
   readonly isLocal: boolean;
   /** The client's address when no edge tells it: locally it is this machine, elsewhere nobody knows. */
-  readonly nearAddress: string;
+  readonly #nearAddress: string;
+  readonly #bySocket: boolean;
   /** Its requests come through Cloudflare's edge, or through something that says so. */
   readonly onEdge: boolean;
 
   constructor(env: Env, request: Request) {
-    this.onEdge = request.cf !== undefined;
+    // Plain workerd tells of the connection there; the edge always names its colo.
+    this.onEdge = (request.cf as { colo?: unknown } | undefined)?.colo !== undefined;
+    this.#bySocket = bySocket(env);
     this.env = env;
     this.isLocal = env.ALLOW_PRIVATE === "true";
-    this.nearAddress = this.isLocal ? "127.0.0.1" : "";
+    this.#nearAddress = this.isLocal ? "127.0.0.1" : "";
     this.fleet = new Fleet({
       allowPrivate: this.isLocal,
       region: () => this.isolate.region.name,
@@ -51,6 +55,11 @@ export class Gateway {
     this.recorder = new Recorder(env);
     this.keeper = new CacheKeeper(env, this.isolate.orders, this.cache);
     this.isolate.cache = this.keeper;
+  }
+
+  /** Who is connected, or what stands for it: for requests of which no edge and no proxy says whom they come from. */
+  near(request: Request): string {
+    return this.#bySocket ? addressOfSocket(request) : this.#nearAddress;
   }
 }
 

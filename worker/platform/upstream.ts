@@ -9,7 +9,7 @@ import { Deadlines, type Waiter } from "./deadlines.ts";
 /**
  * Deployed, `fetch` caches by file extension unless told otherwise; `cache: "no-store"` would add request headers. The
  * object costs 11-15 µs a request (the runtime writes it out each time) and means something on Cloudflare's edge alone,
- * which shows itself by `request.cf`.
+ * which shows itself by its colo in `request.cf`.
  */
 const CACHE_KEEPS_OUT = { cacheTtlByStatus: { "100-599": -1 } };
 

@@ -1,5 +1,12 @@
 import { expect, it } from "vitest";
-import { cdnLoop, clientAddress, forwarded, hasLooped, via } from "../../../worker/core/http/forwarding.ts";
+import {
+  cdnLoop,
+  clientAddress,
+  connectedAddress,
+  forwarded,
+  hasLooped,
+  via,
+} from "../../../worker/core/http/forwarding.ts";
 
 it.each([
   [undefined, ""],
@@ -12,6 +19,15 @@ it.each([
   ["localhost", ""],
   ["1".repeat(46), ""],
 ])("clientAddress %s is %s", (received, expected) => expect(clientAddress(received)).toBe(expected));
+
+it.each([
+  ["192.0.2.1:51000", "192.0.2.1"],
+  ["[2001:db8::1]:51000", "2001:db8::1"],
+  ["unix:/run/sluice.sock", ""],
+  ['1.2.3.4", for=x:1', ""],
+  [undefined, ""],
+  [7, ""],
+])("connectedAddress %s is %s", (connection, expected) => expect(connectedAddress(connection)).toBe(expected));
 
 it.each([
   ["203.0.113.9", "a.example", "https", "for=203.0.113.9;host=a.example;proto=https"],

@@ -12,10 +12,10 @@ it("wrangler takes the lines that the documentation shows", async () => {
   const shown = [...page.matchAll(/^```toml\n([^]*?)^```$/gm)].map(([, lines]) => lines!);
   expect(shown.length).toBeGreaterThanOrEqual(5);
   const folder = mkdtempSync(path.join(os.tmpdir(), "sluice-toml-"));
+  // Beside the file itself, for paths in it are relative to where it lies.
+  const file = path.join(root, `.wrangler-documented-${process.pid}.toml`);
   try {
-    const file = path.join(folder, "wrangler.toml");
-    const whole = readFileSync(configPath, "utf8").replace('"worker/', `"${root}/worker/`);
-    writeFileSync(file, [whole, ...shown].join("\n"));
+    writeFileSync(file, [readFileSync(configPath, "utf8"), ...shown].join("\n"));
     const quiet = { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true" };
     const dryRun = await wrangler(quiet)(["deploy", "--dry-run", "--config", file, "--env", "", "--outdir", folder]);
     expect([dryRun.code, dryRun.stderr]).toEqual([0, ""]);
@@ -25,5 +25,6 @@ it("wrangler takes the lines that the documentation shows", async () => {
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    rmSync(file, { force: true });
   }
 }, 60_000);

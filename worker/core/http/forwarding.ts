@@ -23,6 +23,13 @@ export function clientAddress(received: string | undefined): string {
   return received;
 }
 
+/** The address in `192.0.2.1:51000` or `[2001:db8::1]:51000`, as plain workerd names a connection; "" for anything else. */
+export function connectedAddress(connection: unknown): string {
+  if (typeof connection !== "string") return "";
+  const colon = connection.lastIndexOf(":");
+  return clientAddress(connection.slice(0, colon).replace(/^\[|\]$/g, ""));
+}
+
 /** Forwarded (RFC 7239 §4-§6): who asked, for which host, over what. An unknown client is said to be unknown (§6.2). */
 export function forwarded(address: string, authority: string, scheme: string): string {
   return `for=${forwardedNode(address)};host=${quotedIfNeeded(authority)};proto=${scheme}`;

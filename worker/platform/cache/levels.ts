@@ -33,6 +33,7 @@ function storeOf(
   const { tierTimeoutMs: timeoutMs, maxEntryBytes } = options;
   switch (name) {
     case "edge":
+      if (env.CACHE_API === "none") return undefined;
       return { blobs: new EdgeBlobs(caches), limits: { timeoutMs, largestBytes: maxEntryBytes, fewestSeconds: 1 } };
     case "global": {
       const largestBytes = Math.min(maxEntryBytes, KV_LARGEST_BYTES);
