@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { WrittenPolicy } from "../../worker/core/policy/schema.ts";
 import { bundleWorker, root } from "../bundle.ts";
 import { startUpstream } from "./programs.ts";
 import { scratchFolder, startWorkerd, type Runtime } from "./runtime.ts";
@@ -21,6 +22,8 @@ export interface Calls {
 
 export interface CallsReport {
   readonly services: number;
+  /** How many callers are limited, each by itself; 0: nobody is. */
+  readonly callers: number;
   /** Requests per second that were asked for and that came about. */
   readonly wanted: number;
   readonly perSecond: number;
@@ -28,8 +31,11 @@ export interface CallsReport {
   readonly calls: readonly Calls[];
 }
 
+/** What is counted: so many services, so many callers with a limit of their own. */
+export type CallsCase = Pick<CallsReport, "services" | "callers">;
+
 export interface CallsSettings {
-  readonly services: readonly number[];
+  readonly cases: readonly CallsCase[];
   readonly perSecond: number;
   readonly seconds: number;
 }
@@ -47,15 +53,17 @@ export async function countCalls(settings: CallsSettings, stage: (text: string) 
   const upstream = await startUpstream();
   try {
     const reports: CallsReport[] = [];
-    for (const count of settings.services) {
-      const names = Array.from({ length: count }, (_, index) => `service-${index + 1}`);
-      const source = await gatewaySource(`calls-${count}`, policyOf(names, upstream.origin), (classes) =>
+    for (const each of settings.cases) {
+      const names = Array.from({ length: each.services }, (_, index) => `service-${index + 1}`);
+      const policy = each.callers > 0 ? limited(policyOf(names, upstream.origin)) : policyOf(names, upstream.origin);
+      const source = await gatewaySource(`calls-${each.services}-${each.callers}`, policy, (classes) =>
         bundleWorker(countingEntry(scratch, classes)),
       );
       const runtime = await startWorkerd(source, scratch);
       try {
-        stage(`${count} services, ${settings.perSecond} requests/s for ${settings.seconds} s`);
-        reports.push(await measure(runtime, names, settings));
+        const who = each.callers > 0 ? `, ${each.callers} limited callers` : "";
+        stage(`${each.services} services${who}, ${settings.perSecond} requests/s for ${settings.seconds} s`);
+        reports.push(await measure(runtime, names, each.callers, settings));
       } finally {
         await runtime.stop();
       }
@@ -66,6 +74,15 @@ export async function countCalls(settings: CallsSettings, stage: (text: string) 
   }
 }
 
+const CALLER = "x-caller";
+
+/** Each caller has a limit of its own that it does not reach. */
+const limited = (policy: WrittenPolicy): WrittenPolicy => ({
+  ...policy,
+  security: { rateLimits: { each: { requestsPerMinute: 60_000, requestsPerHour: 1_000_000, by: `header:${CALLER}` } } },
+  routes: (policy.routes ?? []).map((route) => ({ ...route, rateLimit: "each" })),
+});
+
 /** The Worker's entry with counters in it: each class under its own name, with counted bindings. */
 function countingEntry(scratch: string, classes: readonly string[]): string {
   const worker = JSON.stringify(path.join(root, "worker/index.ts"));
@@ -74,12 +91,17 @@ function countingEntry(scratch: string, classes: readonly string[]): string {
   writeFileSync(
     file,
     `import * as worker from ${worker};
-import { counted, countsAnswer } from ${counting};
+import { counted, countAlarm, countRows, countsAnswer } from ${counting};
 ${classes
   .map(
     (name) => `export class ${name} extends worker.${name} {
   constructor(ctx, env) {
+    countRows(ctx);
     super(ctx, counted(env, ${JSON.stringify(name)}));
+  }
+  alarm(...args) {
+    countAlarm(${JSON.stringify(name)});
+    return super.alarm(...args);
   }
 }`,
   )
@@ -99,14 +121,15 @@ export default {
 async function measure(
   { port }: Runtime,
   services: readonly string[],
+  callers: number,
   { perSecond, seconds }: CallsSettings,
 ): Promise<CallsReport> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
   try {
-    await traffic(port, agent, services, perSecond, WARM_UP_SECONDS);
+    await traffic(port, agent, services, callers, perSecond, WARM_UP_SECONDS);
     const before = await countsOf(port);
     const began = performance.now();
-    const requests = await traffic(port, agent, services, perSecond, seconds);
+    const requests = await traffic(port, agent, services, callers, perSecond, seconds);
     const elapsedMs = performance.now() - began;
     const after = await countsOf(port);
     const calls = [...after].map(([name, count]): Calls => {
@@ -115,6 +138,7 @@ async function measure(
     });
     return {
       services: services.length,
+      callers,
       wanted: perSecond,
       perSecond: (requests / elapsedMs) * 1000,
       requests,
@@ -135,6 +159,7 @@ async function traffic(
   port: number,
   agent: http.Agent,
   services: readonly string[],
+  callers: number,
   perSecond: number,
   seconds: number,
 ): Promise<number> {
@@ -144,16 +169,22 @@ async function traffic(
   for (let sent = 0; sent < total; sent++) {
     const early = began + (sent * 1000) / perSecond - performance.now();
     if (early > 0) await sleep(early);
-    under.push(request(port, agent, `/${services[sent % services.length]}/bytes/1024`));
+    const caller = callers > 0 ? { [CALLER]: `caller-${sent % callers}` } : {};
+    under.push(request(port, agent, `/${services[sent % services.length]}/bytes/1024`, caller));
   }
   await Promise.all(under);
   return total;
 }
 
-function request(port: number, agent: http.Agent, target: string): Promise<void> {
+function request(
+  port: number,
+  agent: http.Agent,
+  target: string,
+  more: Readonly<Record<string, string>>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     http
-      .get({ host: "127.0.0.1", port, path: target, agent, headers: { host: HOST } }, (answer) => {
+      .get({ host: "127.0.0.1", port, path: target, agent, headers: { host: HOST, ...more } }, (answer) => {
         answer.resume();
         answer.once("end", () =>
           answer.statusCode === 200 ? resolve() : reject(new Error(`status ${answer.statusCode}`)),

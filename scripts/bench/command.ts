@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { countCalls } from "./calls.ts";
+import { countCalls, type CallsCase } from "./calls.ts";
 import { enduranceText, measureEndurance } from "./endure.ts";
 import { flameSvg, framesOf } from "./flame.ts";
 import { measureOwn } from "./own.ts";
@@ -70,6 +70,14 @@ const namesOf =
     if (unknown !== undefined) throw new InvalidArgumentError(`There is no ${unknown}: ${known.join(", ")}.`);
     return [...new Set(names as T[])];
   };
+
+/** Few services and many, then a limit that few callers meet often and one that many meet seldom. */
+const COUNTED: readonly CallsCase[] = [
+  { services: 1, callers: 0 },
+  { services: 20, callers: 0 },
+  { services: 1, callers: 5 },
+  { services: 1, callers: 2_000 },
+];
 
 /** What the flags ask for, defaults filled: the full run takes about four minutes, the quick one 20 seconds. */
 export function settingsOf(
@@ -159,7 +167,7 @@ async function own(flags: Flags, terminal: Terminal): Promise<void> {
 
 async function count(flags: Flags, terminal: Terminal): Promise<void> {
   const seconds = flags.seconds ?? (flags.quick === true ? 5 : 30);
-  const reports = await countCalls({ services: [1, 20], perSecond: 200, seconds }, (text) => terminal.err(text));
+  const reports = await countCalls({ cases: COUNTED, perSecond: 200, seconds }, (text) => terminal.err(text));
   terminal.out(callsText(reports));
   if (flags.json !== undefined) write(terminal, flags.json, `${JSON.stringify(reports, undefined, 2)}\n`);
 }

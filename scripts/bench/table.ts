@@ -161,10 +161,15 @@ export function ownText(costs: readonly OwnCost[]): string {
 
 /** Calls by who makes them, those of the isolate first. */
 export function callsText(reports: readonly CallsReport[]): string {
-  const head = ["", ...reports.map(({ services }) => `${services} service${services === 1 ? "" : "s"}`)];
+  const inWords = ({ services, callers }: CallsReport): string =>
+    `${services} service${services === 1 ? "" : "s"}${callers > 0 ? `, ${callers} limited` : ""}`;
+  const head = ["", ...reports.map(inWords)];
+  const isCall = (what: string): boolean => !what.startsWith("KV.") && what !== "alarm" && what !== "rows";
   const sums = [
-    { name: "isolates to objects", fits: (who: string, what: string) => who === "isolate" && !what.startsWith("KV.") },
-    { name: "objects to objects", fits: (who: string, what: string) => who !== "isolate" && !what.startsWith("KV.") },
+    { name: "isolates to objects", fits: (who: string, what: string) => who === "isolate" && isCall(what) },
+    { name: "objects to objects", fits: (who: string, what: string) => who !== "isolate" && isCall(what) },
+    { name: "alarms of objects", fits: (_: string, what: string) => what === "alarm" },
+    { name: "rows written", fits: (_: string, what: string) => what === "rows" },
     { name: "KV reads", fits: (_: string, what: string) => what.startsWith("KV.get") || what === "KV.list" },
     { name: "KV writes", fits: (_: string, what: string) => what === "KV.put" || what === "KV.delete" },
   ];

@@ -6,7 +6,40 @@ const counts = new Map<string, number>();
 
 export const countsAnswer = (): Response => Response.json(Object.fromEntries(counts));
 
-const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
+const count = (what: string, often = 1): void => void counts.set(what, (counts.get(what) ?? 0) + often);
+
+/** An alarm that went off: billed as a request to its object. */
+export const countAlarm = (who: string): void => count(`${who} alarm`);
+
+interface Storage {
+  readonly sql: { exec(...args: unknown[]): { readonly rowsWritten: number } };
+  setAlarm(...args: unknown[]): Promise<void>;
+}
+
+let watchesStorage = false;
+
+/**
+ * Rows that all objects write from now on, as `storage rows`. By their prototype: an object keeps its storage where nobody can
+ * put anything between. An alarm that is set is a row, too.
+ */
+export function countRows({ storage }: { readonly storage: object }): void {
+  if (watchesStorage) return;
+  watchesStorage = true;
+  const { sql } = storage as Storage;
+  const sqlMethods = Object.getPrototypeOf(sql) as Storage["sql"];
+  const storageMethods = Object.getPrototypeOf(storage) as Storage;
+  const { exec } = sqlMethods;
+  const { setAlarm } = storageMethods;
+  sqlMethods.exec = function counts(this: unknown, ...args) {
+    const cursor = Reflect.apply(exec, this, args);
+    if (cursor.rowsWritten > 0) count("storage rows", cursor.rowsWritten);
+    return cursor;
+  };
+  storageMethods.setAlarm = function counts(this: unknown, ...args) {
+    count("storage rows");
+    return Reflect.apply(setAlarm, this, args);
+  };
+}
 
 type Bindings = Readonly<Record<string, unknown>>;
 

@@ -29,6 +29,7 @@ it("counts each call to an object and to KV under who made it, and changes nothi
 
 const report: CallsReport = {
   services: 1,
+  callers: 0,
   wanted: 200,
   perSecond: 199.6,
   requests: 2_000,
