@@ -1,4 +1,4 @@
-// npm run policy -- check | diff | push | pull | rollback | history | explain | schema | reference
+// npm run policy -- check | diff | push | pull | rollback | history | explain | import | schema | reference
 //
 // Exit codes: 0 all is well; 1 the gateway could not be reached or refused; 2 the input is wrong. Problems go to stderr,
 // results to stdout, and --json makes every result one JSON document.
@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual, styleText } from "node:util";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { compilePolicy } from "../../worker/core/policy/compile.ts";
 import { differences } from "../../worker/core/policy/differences.ts";
 import { explainRoute } from "../../worker/core/policy/explain.ts";
@@ -22,6 +22,7 @@ import type { Target } from "../../worker/core/policy/targets.ts";
 import { ok, refuse } from "../../worker/core/result/result.ts";
 import type { Result } from "../../worker/core/result/result.ts";
 import { Gateway } from "./gateway.ts";
+import { FORMATS, importPolicy, type Format, type ImportOptions } from "./import/command.ts";
 import type { GatewayProblem, Precondition } from "./gateway.ts";
 import { changeLines, explanationLines, historyTable, problemLines, table } from "./print.ts";
 
@@ -118,6 +119,16 @@ function policyCommand(terminal: Terminal, exit: (code: ExitCode) => void): Comm
     .option("--file <file>", "ask this policy instead of the gateway's")
     .action(async (url: string, options: ExplainOptions) =>
       exit(await explain(terminal, gateway(options), url, options)),
+    );
+
+  command("import", "Makes a policy of another gateway's configuration; what it has no place for is listed.")
+    .addArgument(new Argument("<format>", "whose it is").choices([...FORMATS]))
+    .argument("<file>", "LiteLLM's config.yaml, or a Portkey config as JSON")
+    .option("--out <file>", "where to write it (default: standard output)")
+    .option("--name <name>", "what the model is called that a Portkey config becomes", "default")
+    .option("--strict", "exit code 2 when anything was changed or left out")
+    .action((format: Format, file: string, options: ImportOptions) =>
+      exit(importPolicy(terminal, format, file, options)),
     );
 
   program

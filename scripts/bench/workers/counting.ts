@@ -12,8 +12,8 @@ const count = (what: string, often = 1): void => void counts.set(what, (counts.g
 export const countAlarm = (who: string): void => count(`${who} alarm`);
 
 interface Storage {
-  readonly sql: { exec(...args: unknown[]): { readonly rowsWritten: number } };
-  setAlarm(...args: unknown[]): Promise<void>;
+  readonly sql: { exec: (this: unknown, ...args: unknown[]) => { readonly rowsWritten: number } };
+  setAlarm: (this: unknown, ...args: unknown[]) => Promise<void>;
 }
 
 let watchesStorage = false;
