@@ -46,7 +46,7 @@ const explanation = v.object({
   method: v.string(),
   host: v.string(),
   path: v.string(),
-  refused: v.optional(v.string()),
+  refused: v.optional(v.nullable(v.string())),
   route: v.optional(
     v.object({
       id: v.string(),

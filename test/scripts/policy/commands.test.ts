@@ -107,6 +107,7 @@ function answer(request: IncomingMessage, body: string, response: ServerResponse
     case "POST /_sluice/admin/explain":
       return say(200, {
         generation: newest,
+        refused: null,
         method: "GET",
         host: "x.test",
         path: "/a",
