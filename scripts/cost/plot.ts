@@ -55,13 +55,13 @@ function bar(name: string, dollars: Dollars, top: number): string[] {
 export function costPlot({ features, shapes, usual }: Report): string {
   const content = [text(16, 24, "Dollars per million requests", 'class="title"')];
   PARTS.forEach(([name], index) => {
-    const x = 250 + index * 84;
+    const x = 16 + index * 104;
     content.push(
-      `<rect class="p${index}" x="${x}" y="14" width="11" height="11"/>`,
-      text(x + 15, 24, name, 'class="note"'),
+      `<rect class="p${index}" x="${x}" y="38" width="11" height="11"/>`,
+      text(x + 16, 48, name, 'class="note"'),
     );
   });
-  let top = 44;
+  let top = 66;
   const add = (name: string, dollars: Dollars): void => {
     content.push(...bar(name, dollars, top));
     top += ROW;
