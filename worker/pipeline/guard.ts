@@ -9,7 +9,11 @@ import type { Verdict, Walk } from "./walk.ts";
 export function guard(walk: Walk): Verdict {
   const { policy, method } = walk;
   const rules = rulesOf(policy);
-  if (rules.addresses !== undefined && !letsIn(rules.addresses, walk.address)) return { code: "forbidden" };
+  if (rules.addresses !== undefined && !letsIn(rules.addresses, walk.address)) {
+    // Refused before the route had a say, whatever its lane has laid out: incident.ts knows it by that.
+    walk.rules = undefined;
+    return { code: "forbidden" };
+  }
   if (rules.forbidden.has(method)) return { code: "method_not_allowed", allow: rules.allow };
   if (method === "OPTIONS") {
     const answer = preflight(walk, rules);
