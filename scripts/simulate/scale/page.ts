@@ -118,7 +118,7 @@ export function loadPlot(rows: readonly Row[]): string {
   content.push(textAt(LEFT + 8, wall - 6, "more than an object answers", 'class="note"'));
   for (const isolates of new Set(rows.map((row) => row.isolates)))
     content.push(textAt(x(isolates), TOP + HEIGHT + 18, number(isolates), 'text-anchor="middle" class="note"'));
-  content.push(textAt(WIDTH - RIGHT + 14, TOP + HEIGHT + 18, "isolates in all", 'class="note"'));
+  content.push(textAt(WIDTH - RIGHT + 38, TOP + HEIGHT + 18, "isolates in all", 'class="note"'));
   [...new Set(rows.map(({ regions }) => regions))].forEach((regions, index) => {
     const colour = `style="stroke:${COLOURS[index % COLOURS.length]}"`;
     const points = rows
