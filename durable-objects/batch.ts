@@ -1,10 +1,12 @@
-// One BatchObject a provider and model: the place where calls of many isolates that may go together meet (SEEDS A11). Nothing is
-// stored: a batch lives as long as its callers wait, at most the policy's few hundred milliseconds and one call. When this
-// object dies, its callers are refused at once and make their calls themselves.
+// The place where what many isolates ask for at once meets, that one may ask for all: calls of a provider's model that may go
+// together (SEEDS A11), a shard of all of them each object; and keys that several isolates of a region miss. Nothing is stored:
+// a batch lives as long as its callers wait, what was fetched for others a few seconds. When this object dies, its callers
+// are refused at once and ask for themselves.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
 import { fits, join, meeting, shareOut, type Meeting } from "../worker/core/batch/meeting.ts";
-import type { BatchAsk, BatchResult, BatchRpc, BatchRun } from "../worker/core/protocol/batch.ts";
+import type { BatchAsk, BatchResult, BatchRpc, BatchRun, CrowdPlace } from "../worker/core/protocol/batch.ts";
+import { CrowdRoom } from "../worker/platform/crowd-room.ts";
 import type { Env } from "../worker/platform/env.ts";
 
 interface Open {
@@ -18,11 +20,17 @@ const MISMATCH: BatchResult = { ok: false, alone: true, error: "mismatch" };
 
 export class BatchObject extends DurableObject<Env> implements BatchRpc {
   #open = new Map<string, Open>();
+  #crowds = new CrowdRoom();
   #batches = 0;
   #calls = 0;
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok" }))
-    .get("/state", () => ({ open: this.#open.size, batches: this.#batches, calls: this.#calls }));
+    .get("/state", () => ({
+      open: this.#open.size,
+      batches: this.#batches,
+      calls: this.#calls,
+      keys: this.#crowds.keys,
+    }));
 
   override fetch(request: Request): Promise<Response> {
     return this.#router.fetch(request);
@@ -43,6 +51,19 @@ export class BatchObject extends DurableObject<Env> implements BatchRpc {
     const own = results[place] ?? MISMATCH;
     // One bad item does not fail the rest: everybody asks for what is his own.
     return own.ok || !own.alone || open.runs.length === 1 ? own : run(ask.items);
+  }
+
+  lead(key: string, leaseMs: number): Promise<CrowdPlace> {
+    return Promise.resolve(this.#crowds.lead(key, leaseMs));
+  }
+
+  follow(key: string, waitMs: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return this.#crowds.follow(key, waitMs);
+  }
+
+  bring(key: string, lease: number, line: Uint8Array<ArrayBuffer> | undefined): Promise<void> {
+    this.#crowds.bring(key, lease, line);
+    return Promise.resolve();
   }
 
   #begin(ask: BatchAsk): Open {

@@ -7,7 +7,7 @@ import type { Exposition } from "./exposition.ts";
 export function writeCache(out: Exposition, { id, cache }: Isolate): void {
   if (cache === undefined) return;
   const mine = { isolate: id };
-  const { store, levels, purges, warm } = cache;
+  const { store, levels, purges, warm, crowds } = cache;
   const below = levels?.levels.below ?? [];
   out.family("sluice_cache_memory_bytes", "gauge", "Bytes of the entries in this isolate's memory.");
   out.sample(mine, store.memory.bytes);
@@ -39,6 +39,10 @@ export function writeCache(out: Exposition, { id, cache }: Isolate): void {
     "Reads of costly levels that the presence filter made needless.",
   );
   out.sample(mine, levels?.spared ?? 0);
+  out.family("sluice_cache_shared_misses_total", "counter", "Misses that met other isolates', by what came of it.");
+  for (const outcome of ["led", "shared", "alone", "away"] as const) {
+    out.sample({ ...mine, outcome }, crowds.counts[outcome]);
+  }
   out.family("sluice_cache_purges", "gauge", "Purges that this isolate holds entries against.");
   out.sample(mine, purges.count);
   out.family("sluice_cache_prefetches_total", "counter", "Fetches ahead of a request, by what became of them.");

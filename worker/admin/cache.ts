@@ -76,7 +76,7 @@ export async function getCacheStats(c: Asked): Promise<Response> {
   });
 }
 
-function isolateShown({ store, levels, purges, presence }: CacheKeeper) {
+function isolateShown({ store, levels, purges, presence, crowds }: CacheKeeper) {
   const { memory } = store;
   return {
     memory: { bytes: memory.bytes, maxBytes: memory.maxBytes, keys: memory.keys },
@@ -95,6 +95,7 @@ function isolateShown({ store, levels, purges, presence }: CacheKeeper) {
       resting: level.reads.restUntil > Date.now(),
       lastFailure: level.reads.lastFailure || level.writes.lastFailure,
     })),
+    acrossIsolates: { ...crowds.counts, lies: crowds.lies },
     promoted: levels?.promoted ?? 0,
     admitted: levels?.admitted ?? 0,
     sparedReads: levels?.spared ?? 0,

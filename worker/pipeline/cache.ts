@@ -8,7 +8,8 @@ import type { CacheOptions } from "../core/cache/options.ts";
 import { usability, type Usability } from "../core/cache/usability.ts";
 import { matches, select } from "../core/cache/vary.ts";
 import { cacheStatusMember, type ForwardReason } from "../core/http/cache-status.ts";
-import type { CacheStore, Fill } from "../platform/cache/store.ts";
+import { queryHoldsSecret } from "../core/security/redact.ts";
+import type { CacheStore, Fill, FillEnd } from "../platform/cache/store.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
 import { CacheCall } from "./cache-call.ts";
 import { answerFrom, hit, hitPart } from "./cached.ts";
@@ -203,11 +204,45 @@ class Lookup {
     return answer ?? this.#waitOrGo(rounds - 1);
   }
 
-  #forward(): undefined {
+  #forward(): Verdict | Promise<Verdict> {
     const walk = this.#walk;
     const { ifNoneMatch, ifModifiedSince } = walk.fields;
     // Who asks conditionally may get a 304, which is of use to nobody else.
     const leads = this.#mayCollapse && ifNoneMatch === undefined && ifModifiedSince === undefined;
+    const fill = leads ? this.#store.lead(this.#key, Date.now()) : undefined;
+    const shares = walk.influence?.acrossIsolates === true && this.#entries.length === 0;
+    const { collapse } = this.#options;
+    return fill !== undefined && shares && collapse !== false ? this.#meetOthers(fill, collapse) : this.#ask(fill);
+  }
+
+  /** Nothing of it is stored here: another isolate may be fetching it, or this one does for the others. */
+  async #meetOthers(fill: Fill, collapse: Exclude<CacheOptions["collapse"], false>): Promise<Verdict> {
+    const walk = this.#walk;
+    const { crowds } = walk.gateway.keeper;
+    // What is asked for with a credential in its query leaves no isolate.
+    if (queryHoldsSecret(walk.publicUrl)) return this.#ask(fill);
+    walk.request.signal.addEventListener("abort", () => fill.end("alone"));
+    const { entries, lease } = await crowds.meet(this.#key, collapse);
+    const fresh = entries.filter(({ meta }) => !this.#store.forgottenSince(this.#key, meta.requestedAt));
+    for (const { meta, body } of fresh) this.#store.memory.keep(meta, body);
+    if (fresh.length > 0) {
+      this.#collapsed = true;
+      const answer = await this.use(this.#store.memory.peek(this.#key), Date.now());
+      if (answer !== undefined) {
+        fill.end("stored");
+        return answer;
+      }
+      this.#collapsed = false;
+    }
+    if (lease !== undefined) {
+      const stored = (end: FillEnd) => (end === "stored" ? this.#store.memory.peek(this.#key)[0] : undefined);
+      walk.ctx.waitUntil(fill.done.then((end) => crowds.bring(this.#key, lease, stored(end), walk.ctx)));
+    }
+    return this.#ask(fill);
+  }
+
+  #ask(fill: Fill | undefined): undefined {
+    const walk = this.#walk;
     walk.cacheCall = new CacheCall(walk, this.#options, {
       key: this.#key,
       directives: this.#directives,
@@ -215,7 +250,7 @@ class Lookup {
       selected: this.#selected,
       why: this.#why,
       collapsed: this.#collapsed,
-      fill: leads ? this.#store.lead(this.#key, Date.now()) : undefined,
+      fill,
       reason: this.#reason,
       uncacheableUntil: this.#lately,
     });

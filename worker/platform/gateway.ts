@@ -53,7 +53,7 @@ export class Gateway {
     this.identity = new Identity(env, this.isolate);
     this.chaos = new Chaos(this.isolate.orders);
     this.recorder = new Recorder(env);
-    this.keeper = new CacheKeeper(env, this.isolate.orders, this.cache);
+    this.keeper = new CacheKeeper(env, this.isolate.orders, this.isolate.region, this.cache);
     this.isolate.cache = this.keeper;
   }
 

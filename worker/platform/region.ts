@@ -95,8 +95,13 @@ export class RegionLink {
     return this.offPath.call(() => this.#object().report(report));
   }
 
+  /** Where the region's objects are to stand. */
+  get location(): { locationHint?: DurableObjectLocationHint } {
+    return locationOf(this.name, this.#policy);
+  }
+
   /** A stub a call: one made in another request cannot be used, and one whose object died stays broken. */
   #object() {
-    return this.#env.REGION.getByName(regionObjectName(this.name), locationOf(this.name, this.#policy));
+    return this.#env.REGION.getByName(regionObjectName(this.name), this.location);
   }
 }

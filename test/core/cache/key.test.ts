@@ -19,6 +19,7 @@ const INFLUENCE: RequestInfluence = {
   extra: "",
   keysCookie: false,
   keysCredential: false,
+  acrossIsolates: false,
   tiers: undefined,
   propose: () => undefined,
 };

@@ -221,6 +221,7 @@ describe("a rule", () => {
       extra: "",
       keysCookie: false,
       keysCredential: false,
+      acrossIsolates: false,
       tiers: undefined,
       propose: () => ({
         store: true,

@@ -36,10 +36,6 @@ describe("pendingSections", () => {
     expect(pending({ chaos: { enabled: false }, cache: false, security: {} })).toEqual([]);
   });
 
-  it("tells what is asked for and not built", () => {
-    expect(pending({ cache: { collapse: { acrossIsolates: true } } })).toEqual(["cache.collapse.acrossIsolates"]);
-  });
-
   it("has a reason for each section of the example that is not built", () => {
     const example = readFileSync(new URL("../../fixtures/policy.example.json", import.meta.url), "utf8");
     for (const { section, reason } of pendingSections(parsed(example))) {

@@ -20,6 +20,8 @@ export interface RequestInfluence {
   /** Whether `extra` tells users apart by their Cookie or their credential; else such requests get no lifetime of ours. */
   readonly keysCookie: boolean;
   readonly keysCredential: boolean;
+  /** A miss is shared with other isolates that miss the same. */
+  readonly acrossIsolates: boolean;
   /** Levels to look into and to store in; undefined for those of the whole cache. */
   readonly tiers: readonly TierName[] | undefined;
   /** What the rule makes of the answer; undefined for HTTP's word alone. */

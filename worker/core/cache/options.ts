@@ -104,6 +104,8 @@ const rule = v.strictObject({
   negativeTtlSeconds: v.optional(secondsOrZero, 0),
   /** Width of a time bucket of `temporal_patterns`; an entry ends with its bucket. */
   bucketSeconds: v.optional(seconds, 3600),
+  /** Whether a miss is shared with other isolates; absent: as `collapse.acrossIsolates` says. */
+  acrossIsolates: v.optional(v.boolean()),
   /** Share of stale hits a learned lifetime may cause; absent: lifetimes are not learned. */
   targetStaleness: v.optional(share),
 });
@@ -190,7 +192,10 @@ export const cacheOptions = v.pipe(
     collapse: onUnlessFalse(
       v.strictObject({
         waitMs: v.optional(millis, 5000),
+        /** Isolates of a region share one fetch too: one of them leads, the others wait for what it brings. */
         acrossIsolates: v.optional(v.boolean(), false),
+        /** An object that has not said by then who leads is done without. */
+        objectTimeoutMs: v.optional(millis, 250),
         /** How long an answer that may not be stored keeps later misses from waiting for each other. */
         uncacheableSeconds: v.optional(secondsOrZero, 10),
       }),

@@ -51,6 +51,7 @@ export const NO_RULE: RequestInfluence = {
   extra: "",
   keysCookie: false,
   keysCredential: false,
+  acrossIsolates: false,
   tiers: undefined,
   propose: (answer) =>
     answer.header("cache-tag") === null && answer.header("surrogate-key") === null
@@ -71,6 +72,9 @@ const SILENT: LifetimeProposal = {
 /** Undefined says "those of the whole cache", memory among them: a cache without memory has to name its levels. */
 export const usualTiers = ({ tiers }: CacheOptions): RequestInfluence["tiers"] =>
   tiers.includes("memory") ? undefined : tiers;
+
+/** What the policy says of misses that no rule speaks of. */
+export const sharesMisses = ({ collapse }: CacheOptions): boolean => collapse !== false && collapse.acrossIsolates;
 
 export function influenceOf(
   rule: CompiledRule,
@@ -101,6 +105,7 @@ export function influenceOf(
     extra,
     keysCookie: rule.byCookie || (strategy === "user_context" && !nobody),
     keysCredential: rule.byCredential,
+    acrossIsolates: rule.options.acrossIsolates ?? sharesMisses(cache),
     tiers: rule.options.tiers ?? usualTiers(cache),
     propose: (answer) => propose(rule, answer, cache, experience, bucketEndsAt),
   };

@@ -74,6 +74,11 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "routes.[].priority": "Who is shed first when a limit is reached.",
   cache: "Shared caching after RFC 9111. false: none.",
   "cache.tiers": "Levels that are asked, from near to far.",
+  "cache.collapse.acrossIsolates":
+    "Isolates of a region that miss the same key at once share one fetch: an object says who leads, the others wait up to waitMs for what it brings.",
+  "cache.collapse.objectTimeoutMs": "An object that has not said by then who leads is done without.",
+  "cache.rules.[].acrossIsolates":
+    "The same for this rule's misses alone, or not for them; absent: as collapse.acrossIsolates says.",
   "cache.rules.[].match":
     "`METHOD /path/*`, several methods as `GET,HEAD /path`; `*` is GET and HEAD. GET, HEAD and POST alone.",
   "cache.rules.[].strategy":

@@ -22,11 +22,6 @@ const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
     reason: "traces are exported, metrics are not: scrape /_sluice/metrics",
     inUse: ({ telemetry }) => telemetry.otlp !== false && telemetry.otlp.metrics,
   },
-  {
-    section: "cache.collapse.acrossIsolates",
-    reason: "concurrent misses share a fetch within an isolate only",
-    inUse: ({ cache }) => cache !== false && cache.collapse !== false && cache.collapse.acrossIsolates,
-  },
 ];
 
 /** The sections in use that are not acted on; for `ready` and `policy check`. */

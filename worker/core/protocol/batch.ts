@@ -1,6 +1,7 @@
 // What isolates and the `BatchObject` say to each other. A batch is a meeting: whoever comes first brings the means to ask for
 // all (`run`, called back over RPC, so that credentials and policy stay where they are), the others bring their items.
-// Everything is JSON; nobody waits longer than the policy lets a batch stand open.
+// Everything is JSON; nobody waits longer than the policy lets a batch stand open. And who fetches a key that several isolates miss
+// at once: keys come as hashes, what is fetched as a line of the cache.
 
 /** One caller's part of a batch. */
 export interface BatchAsk {
@@ -21,7 +22,23 @@ export type BatchResult =
 
 export type BatchRun = (items: readonly unknown[]) => Promise<BatchResult>;
 
+/** What an isolate is told that misses a key. */
+export type CrowdPlace =
+  /** Ask, and bring what came under this lease. */
+  | { readonly role: "leads"; readonly lease: number }
+  /** Somebody asks: wait. */
+  | { readonly role: "follows" }
+  /** It was brought a moment ago. */
+  | { readonly role: "has"; readonly line: Uint8Array<ArrayBuffer> }
+  /** What was brought last may not be shared. */
+  | { readonly role: "alone" };
+
 export interface BatchRpc {
   /** The caller's own results, its share of the usage, or its own error. `heard` is called at once: the object is there. */
   join(ask: BatchAsk, run: BatchRun, heard: () => void): Promise<BatchResult>;
+  /** Whether the caller is to fetch this key for the others, and for how long they wait for it at most. */
+  lead(key: string, leaseMs: number): Promise<CrowdPlace>;
+  /** What the leader brings; undefined when it brought nothing to share within `waitMs`. */
+  follow(key: string, waitMs: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  bring(key: string, lease: number, line: Uint8Array<ArrayBuffer> | undefined): Promise<void>;
 }

@@ -35,3 +35,8 @@ export const apiKeyName = (id: string): string => `keys/${id}`;
 /** Calls that may go together meet in one of so many `BatchObject`s. */
 const BATCH_SHARDS = 64;
 export const batchObjectName = (key: string): string => `batch:${hash32(key) % BATCH_SHARDS}`;
+
+/** Isolates of one region that miss the same key meet in one of so many of its `BatchObject`s. */
+export const CROWD_SHARDS = 16;
+export const crowdShard = (key: string): number => hash32(key) % CROWD_SHARDS;
+export const crowdObjectName = (region: string, shard: number): string => `crowd:${region}:${shard}`;

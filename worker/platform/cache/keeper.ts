@@ -13,8 +13,10 @@ import type { Env } from "../env.ts";
 import type { Background } from "../news.ts";
 import { OffPath } from "../offpath.ts";
 import type { Orders } from "../orders.ts";
+import type { RegionLink } from "../region.ts";
 import { hexDigest } from "./digest.ts";
 import type { LayeredTier } from "./layered.ts";
+import { Crowds } from "./crowds.ts";
 import { levelsOf } from "./levels.ts";
 import { CacheObserver } from "./observer.ts";
 import { HeardPurges } from "./purges.ts";
@@ -37,6 +39,8 @@ export class CacheKeeper {
   readonly ahead = new WeakSet<Request>();
   /** Below memory; undefined for none. */
   levels: LayeredTier | undefined = undefined;
+  /** Other isolates that miss the same. */
+  readonly crowds: Crowds;
   readonly kv = new OffPath("KV (cache presence)");
   #env: Env;
   #policy: CompiledPolicy | undefined;
@@ -44,8 +48,9 @@ export class CacheKeeper {
   #rulesTold: CompiledPolicy | undefined;
   #presenceAt = 0;
 
-  constructor(env: Env, orders: Orders, store: CacheStore) {
+  constructor(env: Env, orders: Orders, region: RegionLink, store: CacheStore) {
     this.#env = env;
+    this.crowds = new Crowds(env, region);
     this.store = store;
     this.purges = new HeardPurges(orders, (rule) => this.rulebook.queryOf(rule));
     store.purges = this.purges;

@@ -3,7 +3,7 @@
 import type { QueryKey } from "../../core/cache/query.ts";
 import { compileRules, type CompiledRule, type CompiledRules } from "../../core/cache/rules.ts";
 import type { RequestInfluence } from "../../core/cache/influence.ts";
-import { NO_RULE, usualTiers } from "../../core/cache/strategy.ts";
+import { NO_RULE, sharesMisses, usualTiers } from "../../core/cache/strategy.ts";
 import type { CompiledPolicy } from "../../core/policy/compiled.ts";
 
 const NO_RULES: CompiledRules = compileRules({ rules: [] });
@@ -30,7 +30,8 @@ export class Rulebook {
     this.#byId = new Map(this.#rules.all.map((rule) => [rule.id, rule]));
     this.scores = this.#rules.all.some(({ options }) => options.strategy === "intelligent_adaptive");
     this.learns = this.#rules.all.some(({ options }) => options.targetStaleness !== undefined);
-    this.withoutRule = cache === false ? NO_RULE : { ...NO_RULE, tiers: usualTiers(cache) };
+    this.withoutRule =
+      cache === false ? NO_RULE : { ...NO_RULE, acrossIsolates: sharesMisses(cache), tiers: usualTiers(cache) };
     this.compiled++;
     return this.#rules;
   }
