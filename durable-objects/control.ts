@@ -71,6 +71,10 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
     const { newest } = this.#generations;
     const now = Date.now();
     if (load !== undefined) this.#loads.take(load, now);
+    if (load?.outdated !== undefined) {
+      this.#ledgers.outdate(load.outdated, now);
+      this.#epochs = { ...this.#epochs, ...this.#ledgers.numbers };
+    }
     const inFlight = this.#loads.besides(load?.region ?? "", now);
     const newer = newest !== undefined && newest.generation > policy;
     const operations = this.#operations.after(operation);

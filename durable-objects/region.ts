@@ -61,7 +61,11 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   #rollups = new RegionRollups(this.env);
   #security = new RegionSecurity(this.#sql);
   #cache = new RegionCache(this.env);
-  #control = new ControlNews(this.env, this.#sql, () => ({ region: this.#name, inFlight: this.#watch.inFlight }));
+  #control = new ControlNews(this.env, this.#sql, () => ({
+    region: this.#name,
+    inFlight: this.#watch.inFlight,
+    ...this.#cache.outdated(Date.now()),
+  }));
   #policies = new Policies(this.env);
   #services = new ServiceLinks(this.env, this.#sql, this.#control, (service) =>
     drainBatch(this.#state, this.#name, service, Date.now()),
@@ -99,6 +103,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     if (policyError !== undefined) {
       waits.push(this.#control.recordRefusal(`region ${this.#name}, isolate ${report.isolate}`, policyError));
     }
+    this.#cache.hearOutdated(report);
     const learning = this.#hearControl();
     const asks = taken && (report.urgent || report.leases !== undefined);
     // Who waits for a lease does not wait for control news as well, unless nothing is known yet to judge by.
@@ -242,6 +247,8 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   async #beat(): Promise<void> {
     const now = Date.now();
     beat(this.#state, now);
+    // The report that brought it may have come just after a question, and be the last for a while.
+    if (this.#cache.outdated(now).outdated !== undefined) this.ctx.waitUntil(this.#control.refresh());
     for (const [service, registry] of this.#services.registries()) this.#watch.place(service, registry);
     this.#watch.beat(this.#state);
     if (this.#watch.probesAt !== undefined) await this.#schedule.by("probes", Math.max(now, this.#watch.probesAt));

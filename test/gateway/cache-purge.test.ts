@@ -1,7 +1,7 @@
 // Purges over HTTP: by URL, prefix, tag, pattern and all, hard and soft, obeyed in three regions within five seconds, also by an isolate
 // that was idle, and by entries that lie in this colo's cache and in KV. A purge is stored, audited, and survives a crash.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { get } from "../support/client.ts";
+import { get, send } from "../support/client.ts";
 import { expectProblem } from "../support/problem.ts";
 import { inFrontOf } from "../support/policies.ts";
 import { startRig } from "../support/rig.ts";
@@ -66,8 +66,8 @@ async function purge(question: object): Promise<{ number: number; heard: Record<
 }
 
 /** Until no gateway answers with what it held, and no longer than every region has to obey. */
-async function obeyed(target: string, held: readonly string[]): Promise<boolean> {
-  const end = Date.now() + WITHIN_MS;
+async function obeyed(target: string, held: readonly string[], withinMs = WITHIN_MS): Promise<boolean> {
+  const end = Date.now() + withinMs;
   for (const gateway of [1, 2, 3]) {
     while (held.includes(await numberAt(gateway, target))) {
       if (Date.now() > end) throw new Error(`gateway ${gateway} still answers ${target} as before`);
@@ -119,6 +119,20 @@ test("a soft purge makes stale: the origin is asked about what is stored, and an
   expect(answer.status).toBe(200);
   const seen = upstream.requests.slice(before);
   expect(seen.map((request) => request.header("if-none-match"))).toEqual(['"1"']);
+});
+
+test("an unsafe request that one region saw ends what the others hold (RFC 9111 §4.4), and nothing else", async () => {
+  const [held, others] = [await warm("/changed"), await warm("/unchanged")];
+  expect((await send(rig.g1, { method: "POST", target: "/changed", headers: HOST, body: "new" })).status).toBe(200);
+  // The one that saw it knows at once.
+  expect(held).not.toContain(await numberAt(1, "/changed"));
+  // Four hops of a second each at most, on a machine that has time for them.
+  expect(await obeyed("/changed", held, 20_000)).toBe(true);
+  await stands("/unchanged", others);
+  // What was fetched since stays.
+  const anew = [await numberAt(1, "/changed"), await numberAt(2, "/changed"), await numberAt(3, "/changed")];
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await stands("/changed", anew);
 });
 
 test("an isolate that was idle obeys with its next answer", async () => {

@@ -7,7 +7,7 @@ import type { Exposition } from "./exposition.ts";
 export function writeCache(out: Exposition, { id, cache }: Isolate): void {
   if (cache === undefined) return;
   const mine = { isolate: id };
-  const { store, levels, purges, warm, crowds } = cache;
+  const { store, levels, purges, warm, crowds, outdated } = cache;
   const below = levels?.levels.below ?? [];
   out.family("sluice_cache_memory_bytes", "gauge", "Bytes of the entries in this isolate's memory.");
   out.sample(mine, store.memory.bytes);
@@ -43,6 +43,13 @@ export function writeCache(out: Exposition, { id, cache }: Isolate): void {
   for (const outcome of ["led", "shared", "alone", "away"] as const) {
     out.sample({ ...mine, outcome }, crowds.counts[outcome]);
   }
+  out.family(
+    "sluice_cache_invalidations_total",
+    "counter",
+    "URLs made outdated by unsafe requests, told to other isolates or not, for there were too many.",
+  );
+  out.sample({ ...mine, outcome: "told" }, outdated.told);
+  out.sample({ ...mine, outcome: "dropped" }, outdated.dropped);
   out.family("sluice_cache_purges", "gauge", "Purges that this isolate holds entries against.");
   out.sample(mine, purges.count);
   out.family("sluice_cache_prefetches_total", "counter", "Fetches ahead of a request, by what became of them.");

@@ -76,7 +76,7 @@ export async function getCacheStats(c: Asked): Promise<Response> {
   });
 }
 
-function isolateShown({ store, levels, purges, presence, crowds }: CacheKeeper) {
+function isolateShown({ store, levels, purges, presence, crowds, outdated }: CacheKeeper) {
   const { memory } = store;
   return {
     memory: { bytes: memory.bytes, maxBytes: memory.maxBytes, keys: memory.keys },
@@ -100,7 +100,8 @@ function isolateShown({ store, levels, purges, presence, crowds }: CacheKeeper) 
     admitted: levels?.admitted ?? 0,
     sparedReads: levels?.spared ?? 0,
     presence: presence.count,
-    purges: { lines: purges.count, newest: purges.epoch },
+    purges: { lines: purges.count, newest: purges.newest },
+    invalidations: { told: outdated.told, dropped: outdated.dropped, heard: purges.outdated.count },
   };
 }
 

@@ -31,7 +31,10 @@ export class UnsafeCall implements Call {
     const { headers, status } = result;
     const contentLocation = headers.get("content-location");
     const urls = invalidated(walk.publicUrl, headers.get("location"), contentLocation);
+    const { keeper } = walk.gateway;
     for (const url of urls) {
+      // Other isolates and other regions hear of it; this one has forgotten it when the answer leaves.
+      keeper.outdated.note(walk.service?.compiled.name ?? "", url, Date.now());
       const key = keyOf(walk, url);
       if (key !== undefined) walk.gateway.cache.forgetUrl(url, key, walk.ctx);
     }

@@ -1,11 +1,13 @@
 // The ledgers as a table of an object: `ControlObject` writes them, each region's object keeps a copy, so that isolates hear of
 // orders also while `ControlObject` is away. Bounded in entries and bytes; what is dropped raises the floor.
+import { OutdatedLog } from "../core/cache/outdated.ts";
 import {
   LEDGERS,
   type Ledger,
   type LedgerEntry,
   type LedgerNumbers,
   type LedgerPages,
+  type OutdatedPairs,
 } from "../core/protocol/ledgers.ts";
 
 const SCHEMA = `
@@ -19,6 +21,8 @@ const MOST_CHARACTERS = 1_048_576;
 const LONGEST_ENTRY = 65_536;
 
 export class Ledgers {
+  /** In memory: what a crash loses of it is a few seconds of news. */
+  readonly outdated = new OutdatedLog();
   /** The newest entry of each. */
   readonly numbers: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };
   readonly #floors: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };
@@ -49,6 +53,12 @@ export class Ledgers {
     return entry;
   }
 
+  /** From whoever saw unsafe requests answered; known pairs change nothing. */
+  outdate(pairs: OutdatedPairs, now: number): void {
+    this.outdated.append(pairs, now);
+    this.numbers.outdated = this.outdated.newest;
+  }
+
   /** Takes over what another copy says; known entries change nothing. */
   take(pages: LedgerPages): void {
     for (const ledger of LEDGERS) {
@@ -58,6 +68,9 @@ export class Ledgers {
       if (page.floor > this.#floors[ledger]) this.#raise(ledger, page.floor);
       this.#trim(ledger);
     }
+    if (pages.outdated === undefined) return;
+    this.outdated.take(pages.outdated);
+    this.numbers.outdated = this.outdated.newest;
   }
 
   /** What lies above these numbers; undefined when nothing does. */
@@ -68,7 +81,8 @@ export class Ledgers {
       pages ??= {};
       pages[ledger] = { floor: this.#floors[ledger], entries: this.entries(ledger, known[ledger]) };
     }
-    return pages;
+    const outdated = this.outdated.since(known.outdated ?? 0);
+    return outdated === undefined ? pages : { ...pages, outdated };
   }
 
   /** In their order, above `after`. */

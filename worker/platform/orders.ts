@@ -6,6 +6,7 @@ import {
   type LedgerEntry,
   type LedgerNumbers,
   type LedgerPages,
+  type OutdatedPairs,
 } from "../core/protocol/ledgers.ts";
 
 /**
@@ -30,7 +31,15 @@ export class Orders {
     if (this.numbers[ledger] > 0) hear([...this.#standing[ledger].values()], this.#floors[ledger]);
   }
 
+  /** Who holds entries against unsafe requests that other isolates saw. */
+  hearOutdated: ((pairs: OutdatedPairs) => void) | undefined = undefined;
+
   take(pages: LedgerPages): void {
+    const { outdated } = pages;
+    if (outdated !== undefined && outdated.newest > (this.numbers.outdated ?? 0)) {
+      this.numbers.outdated = outdated.newest;
+      this.hearOutdated?.(outdated.pairs);
+    }
     for (const ledger of LEDGERS) {
       const page = pages[ledger];
       if (page === undefined) continue;

@@ -3,6 +3,7 @@
 import { addUsage, type Usage } from "../core/cache/analytics.ts";
 import { addWarm, countsOf, usageOf } from "../core/cache/insight.ts";
 import type { CacheNews } from "../core/protocol/cache-news.ts";
+import type { OutdatedPairs } from "../core/protocol/ledgers.ts";
 import { INSIGHT_NAME } from "../core/protocol/names.ts";
 import type { Report } from "../core/protocol/reports.ts";
 import type { Env } from "./env.ts";
@@ -10,6 +11,8 @@ import { OffPath } from "./offpath.ts";
 
 const TELL_EVERY_MS = 2_000;
 const TIMEOUT_MS = 1_000;
+const TOLD_FOR_MS = 4_000;
+const MOST_OUTDATED = 512;
 const MOST_KEYS = 500;
 const MOST_PATTERNS = 300;
 const MOST_ADMITTED = 5_000;
@@ -23,6 +26,8 @@ export class RegionCache {
   #warm = { fetched: 0, used: 0, unused: 0, refused: 0 };
   #rules: CacheNews["rules"];
   #analyseEverySeconds = 300;
+  /** By hash: what was found outdated when, and until when it is told. */
+  #outdated = new Map<number, { readonly at: number; readonly until: number }>();
   #has = false;
   #toldAt = 0;
 
@@ -50,6 +55,24 @@ export class RegionCache {
     if (this.#admitted.length < MOST_ADMITTED) this.#admitted.push(...cache.admitted);
     addWarm(this.#warm, cache.warm);
     this.#rules = cache.rules ?? this.#rules;
+  }
+
+  /** From every copy of a report, for saying it twice changes nothing. */
+  hearOutdated({ cache }: Report): void {
+    const pairs: OutdatedPairs = cache?.outdated ?? [];
+    const until = Date.now() + TOLD_FOR_MS;
+    for (let index = 0; index + 1 < pairs.length; index += 2) {
+      const hash = pairs[index]!;
+      if (this.#outdated.size < MOST_OUTDATED || this.#outdated.has(hash)) {
+        this.#outdated.set(hash, { at: pairs[index + 1]!, until });
+      }
+    }
+  }
+
+  /** For `ControlObject`, which knows what it has heard: so that a question that is lost loses nothing. */
+  outdated(now: number): { outdated?: number[] } {
+    for (const [hash, { until }] of this.#outdated) if (until <= now) this.#outdated.delete(hash);
+    return this.#outdated.size === 0 ? {} : { outdated: [...this.#outdated].flatMap(([hash, { at }]) => [hash, at]) };
   }
 
   /** Tells what there is, not oftener than every few seconds. */

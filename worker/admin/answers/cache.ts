@@ -76,7 +76,15 @@ export const cacheStats = v.object({
           v.object({ urls: count, given: count }),
           v.description("Hits that were given again as they were answered in the same second."),
         ),
+        acrossIsolates: v.pipe(
+          v.object({ led: count, shared: count, alone: count, away: count, lies: count }),
+          v.description("Cold misses that met other isolates', by what came of it."),
+        ),
         purges: v.object({ lines: count, newest: count }),
+        invalidations: v.pipe(
+          v.object({ told: count, dropped: count, heard: count }),
+          v.description("URLs made outdated by unsafe requests: told to other isolates, too many to be told, heard of."),
+        ),
       }),
     ),
     v.description("Of the isolate that answers; null where the policy switches the cache off."),

@@ -144,7 +144,7 @@ function keyedUrl(url: string, query: QueryKey): string {
 }
 
 /** `host/canonical path?query`, the host in lower case; undefined when it cannot be a URL. A scheme means nothing. */
-function comparable(written: string): string | undefined {
+export function comparable(written: string): string | undefined {
   const bare = withoutScheme(written);
   const hash = bare.indexOf("#");
   const whole = hash < 0 ? bare : bare.slice(0, hash);

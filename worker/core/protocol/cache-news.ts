@@ -1,6 +1,8 @@
 // What isolates tell of their cache, and what `InsightObject` makes of it, as types only. Deltas, bounded: the keys asked for most,
 // the patterns, which keys were let into a costly level, and what fetching ahead came to. A lost report loses a second of it.
 
+import type { OutdatedPairs } from "./ledgers.ts";
+
 /** Hits, of them stale, misses, stored, ms saved, bytes served from here. */
 export type UsageCounts = readonly [
   hits: number,
@@ -18,6 +20,8 @@ export interface CacheNews {
   patterns: Record<string, UsageCounts>;
   /** Hashes of keys that a costly level holds since. */
   admitted: string[];
+  /** What unsafe requests made outdated. */
+  outdated?: OutdatedPairs;
   warm?: WarmCounts;
   /** By rule, how often the policy lets it be looked at. */
   rules?: Record<string, RuleFacts>;

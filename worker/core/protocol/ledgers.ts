@@ -21,10 +21,19 @@ export interface LedgerPage {
   readonly entries: readonly LedgerEntry[];
 }
 
-/** By ledger; only those that have something new. */
-export type LedgerPages = Partial<Record<Ledger, LedgerPage>>;
+/** URLs that unsafe requests made outdated, by their hash: `hash, at, hash, at, …`; `at` is epoch ms. */
+export type OutdatedPairs = readonly number[];
+
+/** What somebody has not heard yet, and the number he then knows. */
+export interface OutdatedPage {
+  readonly newest: number;
+  readonly pairs: OutdatedPairs;
+}
+
+/** By ledger; only those that have something new. Beside them goes what is news and no order: nobody stores it. */
+export type LedgerPages = Partial<Record<Ledger, LedgerPage>> & { outdated?: OutdatedPage };
 
 /** By ledger, the newest number somebody has; 0 for nothing yet. */
-export type LedgerNumbers = Record<Ledger, number>;
+export type LedgerNumbers = Record<Ledger, number> & { outdated?: number };
 
 export const NO_NUMBERS: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };

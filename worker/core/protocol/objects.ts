@@ -1,7 +1,7 @@
 // What the Durable Objects answer to, as types only: objects implement them, platform calls them through its
 // bindings, and neither imports the other. Everything that crosses is plain JSON; policy documents cross as text,
 // so that nobody parses what it only passes on. Times are epoch ms unless the name says otherwise.
-import type { Ledger, LedgerEntry, LedgerNumbers, LedgerPages } from "./ledgers.ts";
+import type { Ledger, LedgerEntry, LedgerNumbers, LedgerPages, OutdatedPairs } from "./ledgers.ts";
 import type {
   Epochs,
   FoundInstance,
@@ -53,6 +53,8 @@ export interface RegionLoad {
   region: string;
   /** Requests in flight, by the region the instances stand in. */
   inFlight: Record<string, number>;
+  /** URLs that unsafe requests made outdated of late, again and again for some seconds. */
+  outdated?: OutdatedPairs;
 }
 
 export interface ControlAnswer extends News {

@@ -2,6 +2,7 @@
 // use, and what may be fetched ahead. All of it follows the policy, once a generation; nothing of it is needed for an answer
 // to be right. The presence filter of the costly levels is shared through KV, read in the background while there is traffic.
 import { addWarm } from "../../core/cache/insight.ts";
+import { OutdatedNews } from "../../core/cache/outdated.ts";
 import { Presence } from "../../core/cache/presence.ts";
 import type { CompiledRules } from "../../core/cache/rules.ts";
 import { warmLedger, type Awaited, type WarmLedger } from "../../core/cache/warmth.ts";
@@ -35,6 +36,8 @@ export class CacheKeeper {
   readonly warm: WarmLedger = warmLedger();
   /** Fetched ahead and not asked for yet: by URL, until when it may still be. */
   readonly awaited: Awaited = new Map();
+  /** What unsafe requests made outdated, for all other isolates. */
+  readonly outdated = new OutdatedNews();
   /** Requests of ours: neither counted nor learned from. */
   readonly ahead = new WeakSet<Request>();
   /** Below memory; undefined for none. */
@@ -94,11 +97,13 @@ export class CacheKeeper {
     const admitted = this.levels?.drain() ?? [];
     const warm = this.#warmNews();
     const rules = this.#ruleNews();
-    if (counts === undefined && admitted.length === 0 && warm === undefined) return undefined;
+    const outdated = this.outdated.drain();
+    if (counts === undefined && admitted.length + outdated.length === 0 && warm === undefined) return undefined;
     return {
       keys: counts?.keys ?? {},
       patterns: counts?.patterns ?? {},
       admitted,
+      ...(outdated.length === 0 ? {} : { outdated }),
       ...(warm === undefined ? {} : { warm }),
       ...(rules === undefined ? {} : { rules }),
     };

@@ -8,6 +8,7 @@ import {
   type CompiledPurges,
   type NumberedPurge,
 } from "../../core/cache/purge.ts";
+import { OutdatedUrls } from "../../core/cache/outdated.ts";
 import type { EntryMeta } from "../../core/cache/entry.ts";
 import type { QueryKey } from "../../core/cache/query.ts";
 import type { Orders } from "../orders.ts";
@@ -17,7 +18,9 @@ import type { Purges } from "./tier.ts";
 const MOST_LINES = 1_000;
 
 export class HeardPurges implements Purges {
+  /** Moves with everything heard. */
   epoch = 0;
+  readonly outdated = new OutdatedUrls();
   #lines = new Map<string, NumberedPurge>();
   #floor = 0;
   #compiled: CompiledPurges = NO_PURGES;
@@ -39,8 +42,11 @@ export class HeardPurges implements Purges {
       }
       this.#forget();
       this.#compiled = compilePurges([...this.#lines.values()], this.#floor);
-      this.epoch = this.#compiled.newest;
+      this.epoch++;
     });
+    orders.hearOutdated = (pairs) => {
+      if (this.outdated.take(pairs).length > 0) this.epoch++;
+    };
   }
 
   /** Lines in force. */
@@ -48,7 +54,13 @@ export class HeardPurges implements Purges {
     return this.#lines.size;
   }
 
+  /** Number of the newest line. */
+  get newest(): number {
+    return this.#compiled.newest;
+  }
+
   verdict(meta: EntryMeta): "stands" | "stale" | "gone" {
+    if (this.outdated.isOutdated(meta.url, meta.requestedAt)) return "gone";
     return judgePurged(this.#compiled, meta, this.#queryOf);
   }
 
