@@ -18,6 +18,7 @@ import type {
 import type { LiveTicket } from "../worker/core/protocol/live.ts";
 import { CONTROL_NAME } from "../worker/core/protocol/names.ts";
 import type { CacheNews, CacheReading } from "../worker/core/protocol/cache-news.ts";
+import type { LearnedRate } from "../worker/core/protocol/ledgers.ts";
 import type { Mix } from "../worker/core/protocol/reports.ts";
 import type { RollupBatch } from "../worker/core/protocol/rollups.ts";
 import { Alerts } from "../worker/platform/alerts.ts";
@@ -158,9 +159,9 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
 
   // --- the cache ---
 
-  async hearCache(news: CacheNews, analyseEverySeconds: number): Promise<void> {
+  async hearCache(news: CacheNews, analyseEverySeconds: number): Promise<LearnedRate[]> {
     await this.#schedule.by("snapshot", Date.now() + SNAPSHOT_MS);
-    await this.#cache.hear(news, analyseEverySeconds);
+    return this.#cache.hear(news, analyseEverySeconds);
   }
 
   cacheReading(): CacheReading {

@@ -153,7 +153,9 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     this.#repliedAt = Math.max(Date.now(), this.#repliedAt + 1);
     const regions = this.#watch.standing();
     const mixes = this.#learning.mixes();
-    const ledgers = this.#control.ledgers.since(known);
+    const learned = this.#cache.learned.since(known.learned ?? 0);
+    const orders = this.#control.ledgers.since(known);
+    const ledgers = learned === undefined ? orders : { ...orders, learned };
     return {
       at: this.#repliedAt,
       epochs: this.#control.epochs,

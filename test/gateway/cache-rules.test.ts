@@ -25,6 +25,7 @@ beforeAll(async () => {
   });
   const bucketSeconds = 3600;
   rig = await startRig({
+    gateways: 2,
     policy: inFrontOf(upstream, {
       sections: {
         cache: {
@@ -267,6 +268,39 @@ describe("a learned lifetime", () => {
     };
     expect(learned.visits).toBeGreaterThanOrEqual(4);
     expect(learned.expectedStaleness).toBeLessThanOrEqual(0.5);
+  });
+
+  test("is what all isolates have seen together", async () => {
+    const target = "/learned/together";
+    const headers = { Host: "shop.example" };
+    answers.set(target, { headers: { ETag: '"same"' } });
+    const fetchAt = (gateway: number) =>
+      send(rig.origin(gateway), { target, headers: { ...headers, "Cache-Control": "no-cache" } });
+    // The other isolate has fetched it once, and knows nothing of its own.
+    await fetchAt(2);
+    const known = async () => {
+      const answer = await rig.admin(
+        "cache/lookup",
+        { method: "POST", body: JSON.stringify({ url: `http://shop.example${target}` }) },
+        2,
+      );
+      const { learned } = (await answer.json()) as { learned?: { visits: number; fleetVisits: number } };
+      return learned ?? { visits: 0, fleetVisits: 0 };
+    };
+    await expect
+      .poll(
+        async () => {
+          await fetchAt(1);
+          // Its reports bring what was learned.
+          await send(rig.origin(2), { target: "/free", headers });
+          return (await known()).fleetVisits;
+        },
+        { timeout: 20_000, interval: 300 },
+      )
+      .toBeGreaterThanOrEqual(4);
+    expect((await known()).visits).toBe(0);
+    const stats = (await (await rig.admin("cache/stats")).json()) as { learned: { name: string; visits: number }[] };
+    expect(stats.learned.find(({ name }) => name === `GET shop.example${target}`)!.visits).toBeGreaterThanOrEqual(4);
   });
 });
 

@@ -62,7 +62,7 @@ export async function getCacheStats(c: Asked): Promise<Response> {
   const isolate = c.get("isolate");
   const reading = await isolate.objects.askInsight((insight) => insight.cacheReading());
   if (!reading.ok) return unavailable(c);
-  const { since, total, patterns, advice, admitted, analysedAt, warm } = reading.value;
+  const { since, total, patterns, advice, learned, admitted, analysedAt, warm } = reading.value;
   const { cache } = isolate;
   return c.json({
     since: new Date(since).toISOString(),
@@ -70,6 +70,7 @@ export async function getCacheStats(c: Asked): Promise<Response> {
     patterns,
     warm,
     advice,
+    learned,
     analysedAt: new Date(analysedAt).toISOString(),
     admitted,
     isolate: cache === undefined ? null : isolateShown(cache),

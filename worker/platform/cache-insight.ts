@@ -13,6 +13,7 @@ import {
 } from "../core/cache/insight.ts";
 import { Presence } from "../core/cache/presence.ts";
 import type { CacheNews, CacheReading } from "../core/protocol/cache-news.ts";
+import type { LearnedRate } from "../core/protocol/ledgers.ts";
 import { CACHE_PRESENCE_KEY } from "../core/protocol/names.ts";
 import type { Env } from "./env.ts";
 import { OffPath } from "./offpath.ts";
@@ -42,13 +43,14 @@ export class CacheInsightRoom {
       saved === undefined ? cacheInsight(Date.now()) : loadCache(JSON.parse(saved.state) as SavedCacheInsight);
   }
 
-  async hear(news: CacheNews, analyseEverySeconds: number): Promise<void> {
+  async hear(news: CacheNews, analyseEverySeconds: number): Promise<LearnedRate[]> {
     const now = Date.now();
-    hearCache(this.#state, news, now);
+    const learned = hearCache(this.#state, news, now);
     this.#dirty = true;
     if (now - this.#state.analysedAt >= analyseEverySeconds * 1000) analyseCache(this.#state, now);
     for (const hash of news.admitted) if (this.#presence.add(hash)) this.#grown = true;
     if (this.#grown) await this.#publish(now);
+    return learned;
   }
 
   reading(): CacheReading {

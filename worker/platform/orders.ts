@@ -2,6 +2,7 @@
 // stands. Bounded as the ledgers are.
 import {
   LEDGERS,
+  type LearnedPage,
   type Ledger,
   type LedgerEntry,
   type LedgerNumbers,
@@ -34,8 +35,15 @@ export class Orders {
   /** Who holds entries against unsafe requests that other isolates saw. */
   hearOutdated: ((pairs: OutdatedPairs) => void) | undefined = undefined;
 
+  /** Who keeps answers as long as their changes allow. */
+  hearLearned: ((page: LearnedPage) => void) | undefined = undefined;
+
   take(pages: LedgerPages): void {
-    const { outdated } = pages;
+    const { outdated, learned } = pages;
+    if (learned !== undefined) {
+      this.numbers.learned = learned.newest;
+      this.hearLearned?.(learned);
+    }
     if (outdated !== undefined && outdated.newest > (this.numbers.outdated ?? 0)) {
       this.numbers.outdated = outdated.newest;
       this.hearOutdated?.(outdated.pairs);

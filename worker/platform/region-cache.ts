@@ -2,7 +2,8 @@
 // any. What cannot be told stays merged as far as it is bounded; nobody waits for it.
 import { addUsage, type Usage } from "../core/cache/analytics.ts";
 import { addWarm, countsOf, usageOf } from "../core/cache/insight.ts";
-import type { CacheNews } from "../core/protocol/cache-news.ts";
+import { LearnedRates } from "../core/cache/fleet-rates.ts";
+import type { CacheNews, VisitNews } from "../core/protocol/cache-news.ts";
 import type { OutdatedPairs } from "../core/protocol/ledgers.ts";
 import { INSIGHT_NAME } from "../core/protocol/names.ts";
 import type { Report } from "../core/protocol/reports.ts";
@@ -13,6 +14,8 @@ const TELL_EVERY_MS = 2_000;
 const TIMEOUT_MS = 1_000;
 const TOLD_FOR_MS = 4_000;
 const MOST_OUTDATED = 512;
+const MOST_VISITED = 200;
+const MOST_VISITS = 32;
 const MOST_KEYS = 500;
 const MOST_PATTERNS = 300;
 const MOST_ADMITTED = 5_000;
@@ -28,6 +31,9 @@ export class RegionCache {
   #analyseEverySeconds = 300;
   /** By hash: what was found outdated when, and until when it is told. */
   #outdated = new Map<number, { readonly at: number; readonly until: number }>();
+  #visits = new Map<string, VisitNews>();
+  /** For the region's isolates. */
+  readonly learned = new LearnedRates();
   #has = false;
   #toldAt = 0;
 
@@ -54,6 +60,11 @@ export class RegionCache {
     }
     if (this.#admitted.length < MOST_ADMITTED) this.#admitted.push(...cache.admitted);
     addWarm(this.#warm, cache.warm);
+    for (const [key, news] of Object.entries(cache.visits ?? {})) {
+      const held = this.#visits.get(key);
+      if (held !== undefined) held.visits.push(...news.visits.slice(0, MOST_VISITS - held.visits.length));
+      else if (this.#visits.size < MOST_VISITED) this.#visits.set(key, { ...news, visits: [...news.visits] });
+    }
     this.#rules = cache.rules ?? this.#rules;
   }
 
@@ -81,10 +92,11 @@ export class RegionCache {
     if (!this.#has || now - this.#toldAt < TELL_EVERY_MS || now < this.offPath.restUntil) return;
     this.#toldAt = now;
     const news = this.#news();
-    await this.offPath.call(
+    const answer = await this.offPath.call(
       () => this.#env.INSIGHT.getByName(INSIGHT_NAME).hearCache(news, this.#analyseEverySeconds),
       TIMEOUT_MS,
     );
+    if (answer.ok) this.learned.take(answer.value, Date.now());
   }
 
   /** A call that fails loses some seconds of counts: telling them twice would be worse. */
@@ -98,11 +110,13 @@ export class RegionCache {
       patterns: Object.fromEntries(patterns),
       admitted: this.#admitted,
       warm: this.#warm,
+      ...(this.#visits.size === 0 ? {} : { visits: Object.fromEntries(this.#visits) }),
       ...(this.#rules === undefined ? {} : { rules: this.#rules }),
     };
     this.#keys.clear();
     this.#patterns.clear();
     this.#admitted = [];
+    this.#visits = new Map();
     this.#warm = { fetched: 0, used: 0, unused: 0, refused: 0 };
     this.#has = false;
     return news;

@@ -61,6 +61,10 @@ export const cacheStats = v.object({
   patterns: v.array(usage),
   warm: warmCounts,
   advice: v.array(advice),
+  learned: v.pipe(
+    v.array(v.object({ name: v.string(), rule: v.string(), visits: count, changesPerHour: v.nullable(v.number()) })),
+    v.description("How often things change, as all isolates have seen it, under the rules that learn lifetimes."),
+  ),
   analysedAt: moment,
   admitted: count,
   isolate: v.pipe(
@@ -83,7 +87,9 @@ export const cacheStats = v.object({
         purges: v.object({ lines: count, newest: count }),
         invalidations: v.pipe(
           v.object({ told: count, dropped: count, heard: count }),
-          v.description("URLs made outdated by unsafe requests: told to other isolates, too many to be told, heard of."),
+          v.description(
+            "URLs made outdated by unsafe requests: told to other isolates, too many to be told, heard of.",
+          ),
         ),
       }),
     ),
@@ -170,6 +176,7 @@ export const cacheLookup = v.object({
   learned: v.optional(
     v.object({
       visits: count,
+      fleetVisits: count,
       changesPerHour: v.nullable(v.number()),
       ttlSeconds: v.nullable(v.number()),
       expectedStaleness: v.nullable(v.number()),

@@ -5,11 +5,15 @@ import type {
   CacheAdvice,
   CacheNews,
   CacheReading,
+  ChangeReading,
   RuleFacts,
   UsageCounts,
   UsageReading,
   WarmCounts,
 } from "../protocol/cache-news.ts";
+import type { LearnedRate } from "../protocol/ledgers.ts";
+import { changeRate } from "./change-rate.ts";
+import { hearVisits, type FleetChange, type FleetChanges } from "./fleet-rates.ts";
 import { addUsage, hitRatio, noUsage, requestsOf, TopKeys, wasted, type KeyUsage, type Usage } from "./analytics.ts";
 
 const MOST_KEYS = 500;
@@ -35,6 +39,8 @@ export interface CacheInsight {
   rules: Record<string, RuleFacts>;
   warm: WarmCounts;
   advice: CacheAdvice[];
+  /** By the hash of a key. */
+  changes: FleetChanges;
   nextId: number;
 }
 
@@ -48,6 +54,7 @@ export const cacheInsight = (now: number): CacheInsight => ({
   rules: {},
   warm: { fetched: 0, used: 0, unused: 0, refused: 0 },
   advice: [],
+  changes: new Map(),
   nextId: 1,
 });
 
@@ -69,8 +76,8 @@ export const usageOf = ([hits, stale, misses, stored, savedMs, bytes]: UsageCoun
   bytes,
 });
 
-/** Counts news in, in place. */
-export function hearCache(state: CacheInsight, news: CacheNews, now: number): void {
+/** Counts news in, in place; what is known of the changes of what was visited. */
+export function hearCache(state: CacheInsight, news: CacheNews, now: number): LearnedRate[] {
   for (const [key, { pattern, counts }] of Object.entries(news.keys)) {
     addUsage(state.keys.of(key), usageOf(counts));
     state.patternOf.set(key, pattern);
@@ -89,6 +96,7 @@ export function hearCache(state: CacheInsight, news: CacheNews, now: number): vo
   addWarm(state.warm, news.warm);
   if (news.rules !== undefined) state.rules = news.rules;
   if (now - state.halvedAt >= DAY_MS) halve(state, now);
+  return news.visits === undefined ? [] : hearVisits(state.changes, news.visits);
 }
 
 export function addWarm(into: WarmCounts, more: WarmCounts | undefined): void {
@@ -218,10 +226,22 @@ export function readCache(state: CacheInsight, admitted: number): CacheReading {
       .slice(0, SHOWN),
     warm: { ...state.warm, precision: used + unused === 0 ? 1 : used / (used + unused) },
     advice: state.advice,
+    learned: learnedShown(state.changes),
     admitted,
     analysedAt: state.analysedAt,
   };
 }
+
+/** The newest visits first. */
+const learnedShown = (changes: FleetChanges): ChangeReading[] =>
+  [...changes.values()]
+    .toReversed()
+    .slice(0, SHOWN)
+    .map(({ label, rule, history }) => {
+      const rate = changeRate(history);
+      const changesPerHour = rate === undefined ? null : Math.round(rate * 3_600_000 * 1000) / 1000;
+      return { name: label, rule, visits: history.visits.length, changesPerHour };
+    });
 
 const readingOf = (name: string, usage: Usage): UsageReading => ({
   name,
@@ -242,6 +262,8 @@ export interface SavedCacheInsight extends Pick<
 > {
   keys: [string, KeyUsage, string][];
   patterns: [string, PatternState][];
+  /** Absent in what earlier versions wrote. */
+  changes?: [string, FleetChange][];
 }
 
 export const saveCache = (state: CacheInsight): SavedCacheInsight => ({
@@ -254,15 +276,17 @@ export const saveCache = (state: CacheInsight): SavedCacheInsight => ({
   nextId: state.nextId,
   keys: [...state.keys.entries()].map(([key, usage]) => [key, usage, state.patternOf.get(key) ?? ""]),
   patterns: [...state.patterns],
+  changes: [...state.changes],
 });
 
 export function loadCache(saved: SavedCacheInsight): CacheInsight {
-  const { keys, patterns, ...rest } = saved;
+  const { keys, patterns, changes = [], ...rest } = saved;
   const state: CacheInsight = {
     ...rest,
     keys: new TopKeys(MOST_KEYS),
     patternOf: new Map(),
     patterns: new Map(patterns),
+    changes: new Map(changes),
   };
   for (const [key, usage, pattern] of keys) {
     state.keys.set(key, usage);

@@ -33,6 +33,8 @@ export interface Experience {
   readonly recentRequests: number;
   readonly hitRatio: number;
   readonly changes: ChangeHistory;
+  /** How often it changes, as all isolates together have seen it; undefined where they have not told. */
+  readonly fleet?: { readonly rate: number; readonly visits: number } | undefined;
 }
 
 /** Statuses a rule's lifetime is for when it does not name them: complete answers that are cacheable by default (9110 §15.1). */
@@ -157,7 +159,7 @@ function lifetimeOf(
     const negative = NEGATIVE.has(answer.status) && options.negativeTtlSeconds > 0;
     return { store: true, ttlSeconds: negative ? options.negativeTtlSeconds : undefined };
   }
-  const learned = options.targetStaleness === undefined ? undefined : learnedSeconds(rule, cache, experience().changes);
+  const learned = options.targetStaleness === undefined ? undefined : learnedSeconds(rule, cache, experience());
   if (options.strategy !== "intelligent_adaptive") return { store: true, ttlSeconds: learned ?? options.ttlSeconds };
   const judged = judgedBy(answer, experience());
   // The origin's explicit word is worth more than a score: what it wants kept is kept.
@@ -171,13 +173,17 @@ export const judgedBy = (
   { recentRequests, hitRatio }: Experience,
 ): Judged => ({ status, contentType, bytes, upstreamMs, recentRequests, hitRatio });
 
+/** Changes a millisecond, by whoever has seen more: this isolate, or all of them. */
+export const rateOf = ({ changes, fleet }: Experience): number | undefined =>
+  fleet !== undefined && fleet.visits > changes.visits.length ? fleet.rate : changeRate(changes);
+
 /** Undefined while too little is known, or the rule does not learn. At least a second: less is no cache. */
 export function learnedSeconds(
   { options }: CompiledRule,
   { adaptiveTtl: range }: CacheOptions,
-  changes: ChangeHistory,
+  experience: Experience,
 ): number | undefined {
-  const rate = changeRate(changes);
+  const rate = rateOf(experience);
   if (rate === undefined || options.targetStaleness === undefined) return undefined;
   const seconds = Math.floor(lifetimeFor(rate, options.targetStaleness) / 1000);
   return Math.max(1, Math.min(range.maximumSeconds, seconds));

@@ -22,9 +22,18 @@ export interface CacheNews {
   admitted: string[];
   /** What unsafe requests made outdated. */
   outdated?: OutdatedPairs;
+  /** By the hash of a key. */
+  visits?: Record<string, VisitNews>;
   warm?: WarmCounts;
   /** By rule, how often the policy lets it be looked at. */
   rules?: Record<string, RuleFacts>;
+}
+
+/** What fetches of one key found, for the rules that learn lifetimes: 1 where it had changed, and its age then or -1. */
+export interface VisitNews {
+  readonly label: string;
+  readonly rule: string;
+  readonly visits: (readonly [elapsedMs: number, changed: 0 | 1, ageMs: number])[];
 }
 
 export interface WarmCounts {
@@ -72,6 +81,15 @@ export interface UsageReading {
   error?: number;
 }
 
+/** How often something changes, as all isolates together have seen it. */
+export interface ChangeReading {
+  name: string;
+  rule: string;
+  visits: number;
+  /** Null while too little was seen. */
+  changesPerHour: number | null;
+}
+
 export interface CacheReading {
   /** Epoch ms from which it is counted. */
   since: number;
@@ -80,6 +98,7 @@ export interface CacheReading {
   patterns: UsageReading[];
   warm: WarmCounts & { precision: number };
   advice: CacheAdvice[];
+  learned: ChangeReading[];
   /** Keys that the costly levels may hold. */
   admitted: number;
   analysedAt: number;

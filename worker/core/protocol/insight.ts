@@ -1,6 +1,7 @@
 // What `InsightObject` is told and answers, as types only, like everything objects say to each other (objects.ts).
 import type { LiveTicket } from "./live.ts";
 import type { CacheNews, CacheReading } from "./cache-news.ts";
+import type { LearnedRate } from "./ledgers.ts";
 import type { ChoiceTally, Mix } from "./reports.ts";
 import type { RollupBatch, Slices } from "./rollups.ts";
 
@@ -180,8 +181,11 @@ export interface InsightRpc {
   /** Counts a region's news in, by service, and answers with the mixes of those services that are not the policy's own. */
   learn(news: Record<string, LearnNews>): Promise<Record<string, Mix>>;
   reading(): InsightReading;
-  /** Counts in what a region's isolates saw of their caches; how often their rules are to be looked at. */
-  hearCache(news: CacheNews, analyseEverySeconds: number): Promise<void>;
+  /**
+   * Counts in what a region's isolates saw of their caches; how often their rules are to be looked at. Answers with what is
+   * known of the changes of the keys that were visited.
+   */
+  hearCache(news: CacheNews, analyseEverySeconds: number): Promise<LearnedRate[]>;
   cacheReading(): CacheReading;
   /** Takes a suggestion back, or puts it into force again; undefined when there is none of that id. */
   decide(id: string, decision: "apply" | "rollback"): Suggestion | undefined;

@@ -30,10 +30,28 @@ export interface OutdatedPage {
   readonly pairs: OutdatedPairs;
 }
 
+/** How often a key changes, as the whole fleet has seen it. */
+export interface LearnedRate {
+  /** A hash. */
+  readonly key: string;
+  /** Changes a millisecond. */
+  readonly rate: number;
+  /** What it was learned from. */
+  readonly visits: number;
+}
+
+export interface LearnedPage {
+  readonly newest: number;
+  readonly rates: readonly LearnedRate[];
+}
+
 /** By ledger; only those that have something new. Beside them goes what is news and no order: nobody stores it. */
-export type LedgerPages = Partial<Record<Ledger, LedgerPage>> & { outdated?: OutdatedPage };
+export type LedgerPages = Partial<Record<Ledger, LedgerPage>> & {
+  outdated?: OutdatedPage;
+  learned?: LearnedPage;
+};
 
 /** By ledger, the newest number somebody has; 0 for nothing yet. */
-export type LedgerNumbers = Record<Ledger, number> & { outdated?: number };
+export type LedgerNumbers = Record<Ledger, number> & { outdated?: number; learned?: number };
 
 export const NO_NUMBERS: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };

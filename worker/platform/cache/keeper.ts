@@ -57,6 +57,7 @@ export class CacheKeeper {
     this.store = store;
     this.purges = new HeardPurges(orders, (rule) => this.rulebook.queryOf(rule));
     store.purges = this.purges;
+    orders.hearLearned = (page) => this.observer.fleet.hear(page);
   }
 
   /** A rule weighs how often something is asked for. */
@@ -98,12 +99,15 @@ export class CacheKeeper {
     const warm = this.#warmNews();
     const rules = this.#ruleNews();
     const outdated = this.outdated.drain();
-    if (counts === undefined && admitted.length + outdated.length === 0 && warm === undefined) return undefined;
+    const visits = this.observer.visits.drain();
+    const isQuiet = admitted.length + outdated.length === 0 && warm === undefined && visits === undefined;
+    if (counts === undefined && isQuiet) return undefined;
     return {
       keys: counts?.keys ?? {},
       patterns: counts?.patterns ?? {},
       admitted,
       ...(outdated.length === 0 ? {} : { outdated }),
+      ...(visits === undefined ? {} : { visits }),
       ...(warm === undefined ? {} : { warm }),
       ...(rules === undefined ? {} : { rules }),
     };

@@ -1,6 +1,6 @@
 // What a request would find in the cache, and why: the same key, rule, selection and judgement as the walk's own, asked by an operator.
 // Nothing is forwarded, stored or counted. Keys are shown as hashes: they hold URLs, and those may hold secrets.
-import { changeRate, expectedStaleness } from "../../core/cache/change-rate.ts";
+import { expectedStaleness } from "../../core/cache/change-rate.ts";
 import { parseRequestDirectives } from "../../core/cache/directives.ts";
 import type { EntryMeta } from "../../core/cache/entry.ts";
 import { keyLabel, pathPattern } from "../../core/cache/analytics.ts";
@@ -9,7 +9,7 @@ import { primaryKey } from "../../core/cache/key.ts";
 import type { CacheOptions } from "../../core/cache/options.ts";
 import type { CompiledRule } from "../../core/cache/rules.ts";
 import { adaptiveTtl, storeScore } from "../../core/cache/score.ts";
-import { influenceOf, judgedBy, learnedSeconds, NO_RULE, type Experience } from "../../core/cache/strategy.ts";
+import { influenceOf, judgedBy, learnedSeconds, NO_RULE, rateOf, type Experience } from "../../core/cache/strategy.ts";
 import { ageMs, freshMs, usability } from "../../core/cache/usability.ts";
 import { select } from "../../core/cache/vary.ts";
 import { readTarget } from "../../core/http/target.ts";
@@ -134,13 +134,14 @@ function reasons(rule: CompiledRule, meta: EntryMeta, options: CacheOptions, exp
   const contentType = type.split(";")[0]!.trim().toLowerCase();
   const { status, bodyBytes: bytes, upstreamMs } = meta;
   const judged = judgedBy({ status, contentType, bytes, upstreamMs }, experience);
-  const rate = changeRate(experience.changes);
-  const seconds = learnedSeconds(rule, options, experience.changes);
+  const rate = rateOf(experience);
+  const seconds = learnedSeconds(rule, options, experience);
   return {
     score: storeScore(judged, options.decision, options.maxEntryBytes),
     adaptiveTtl: adaptiveTtl(judged, rule.options.ttlSeconds, options.adaptiveTtl),
     learned: {
       visits: experience.changes.visits.length,
+      fleetVisits: experience.fleet?.visits ?? 0,
       changesPerHour: rate === undefined ? null : rate * 3_600_000,
       ttlSeconds: seconds ?? null,
       expectedStaleness: rate === undefined || seconds === undefined ? null : expectedStaleness(rate, seconds * 1000),

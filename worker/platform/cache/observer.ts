@@ -6,13 +6,15 @@ import {
   addUsage,
   countAccess,
   hitRatio,
+  keyLabel,
   noUsage,
   requestsOf,
   type Access,
   type Usage,
 } from "../../core/cache/analytics.ts";
-import { noHistory, visited, type ChangeHistory } from "../../core/cache/change-rate.ts";
+import { noHistory, visited, type ChangeHistory, type Visit } from "../../core/cache/change-rate.ts";
 import type { EntryMeta } from "../../core/cache/entry.ts";
+import { LearnedRates, UntoldVisits } from "../../core/cache/fleet-rates.ts";
 import { countsOf } from "../../core/cache/insight.ts";
 import type { CacheOptions } from "../../core/cache/options.ts";
 import type { Experience } from "../../core/cache/strategy.ts";
@@ -20,6 +22,8 @@ import { Sequences, type Features, type Prediction } from "../../core/cache/sequ
 import { Hotness, type WarmOptions } from "../../core/cache/warmth.ts";
 import { parseHttpDate } from "../../core/http/date.ts";
 import type { CacheNews } from "../../core/protocol/cache-news.ts";
+
+import { blobName } from "./blobs.ts";
 
 export type PrefetchOptions = Exclude<CacheOptions["prefetch"], false>;
 
@@ -64,6 +68,9 @@ interface Live extends Described {
 export class CacheObserver {
   readonly hotness = new Hotness();
   readonly sequences = new Sequences();
+  /** Of the rules that learn lifetimes: for the other isolates, and from them. */
+  readonly visits = new UntoldVisits();
+  readonly fleet = new LearnedRates();
   /** By primary key. */
   #live = new Map<string, Live>();
   /** What did not fit among the live ones. */
@@ -114,6 +121,7 @@ export class CacheObserver {
       recentRequests: this.hotness.count(label),
       hitRatio: usage === undefined ? 0 : hitRatio(usage),
       changes: this.changes(key),
+      fleet: this.fleet.count === 0 ? undefined : this.fleet.of(fleetName(key)),
     };
   }
 
@@ -134,7 +142,7 @@ export class CacheObserver {
     const modifiedAt = changed ? parseHttpDate(lastModified, receivedAt) : undefined;
     const ageMs = modifiedAt === undefined ? undefined : Math.max(0, receivedAt - modifiedAt);
     const visit = { elapsedMs: receivedAt - before.at, changed, ageMs };
-    const history = visited(before.history, visit);
+    const history = this.#learn(name, meta, before.history, visit);
     this.#known.set(name, { etag, lastModified, hash, at: receivedAt, history });
   }
 
@@ -144,7 +152,15 @@ export class CacheObserver {
     const before = this.#known.get(name);
     if (before === undefined) return;
     const visit = { elapsedMs: meta.receivedAt - before.at, changed: false };
-    this.#known.set(name, { ...before, at: meta.receivedAt, history: visited(before.history, visit) });
+    const history = this.#learn(name, meta, before.history, visit);
+    this.#known.set(name, { ...before, at: meta.receivedAt, history });
+  }
+
+  #learn(name: string, meta: EntryMeta, history: ChangeHistory, visit: Visit): ChangeHistory {
+    const { host, search } = new URL(meta.url);
+    if (visit.elapsedMs > 0)
+      this.visits.note(fleetName(name), keyLabel("GET", host, meta.path, search), meta.rule, visit);
+    return visited(history, visit);
   }
 
   /** Counts since the last call; undefined when nothing was asked for. */
@@ -170,6 +186,9 @@ export class CacheObserver {
     return usage;
   }
 }
+
+/** What isolates call a key when they speak of it. */
+const fleetName = (key: string): string => blobName(key).slice(0, 16);
 
 /** Of one answer among those of its key. */
 const knownName = ({ key, variant }: EntryMeta): string => (variant === "" ? key : `${key}\n${variant}`);
