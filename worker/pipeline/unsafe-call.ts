@@ -31,13 +31,14 @@ export class UnsafeCall implements Call {
     const { headers, status } = result;
     const contentLocation = headers.get("content-location");
     const urls = invalidated(walk.publicUrl, headers.get("location"), contentLocation);
-    const { keeper } = walk.gateway;
+    const { keeper, isolate } = walk.gateway;
     for (const url of urls) {
       // Other isolates and other regions hear of it; this one has forgotten it when the answer leaves.
       keeper.outdated.note(walk.service?.compiled.name ?? "", url, Date.now());
       const key = keyOf(walk, url);
       if (key !== undefined) walk.gateway.cache.forgetUrl(url, key, walk.ctx);
     }
+    keeper.tellOutdated(isolate.reporter, walk.ctx);
     if (method !== "POST" || status !== 200 || contentLocation === null) return result;
     if (URL.parse(contentLocation, walk.publicUrl)?.href !== new URL(walk.publicUrl).href) return result;
     const { cacheControl, pragma } = walk.fields;

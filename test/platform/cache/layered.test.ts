@@ -42,6 +42,13 @@ test("an answer goes to the cheap levels at once, and to a costly one when it wa
   expect(global.held.size).toBe(1);
 });
 
+test("where no cheaper level is named, a costly one takes what comes", async () => {
+  const { layered, edge, global, background } = stack();
+  await layered.put({ ...meta, tiers: ["global"] }, hello(), background);
+  expect([edge.held.size, global.held.size]).toEqual([0, 1]);
+  expect((await layered.variants("k", ["global"])).map(({ level }) => level)).toEqual(["global"]);
+});
+
 test("a miss asks a costly level only where it may hold the key", async () => {
   const { layered, edge, global } = stack();
   await layered.variants("never seen");

@@ -39,6 +39,11 @@ export class OutdatedNews {
     urls.set(hash, now);
   }
 
+  /** Not told yet. */
+  get pending(): number {
+    return this.#count;
+  }
+
   /** Since the last call. */
   drain(): number[] {
     const pairs = [...this.#byService.values()].flatMap((urls) => [...urls].flat());

@@ -14,6 +14,7 @@ import type { Env } from "../env.ts";
 import type { Background } from "../news.ts";
 import { OffPath } from "../offpath.ts";
 import type { Orders } from "../orders.ts";
+import type { Reporter } from "../reporter.ts";
 import type { RegionLink } from "../region.ts";
 import { hexDigest } from "./digest.ts";
 import type { LayeredTier } from "./layered.ts";
@@ -25,6 +26,8 @@ import { Rulebook } from "./rulebook.ts";
 import type { CacheStore } from "./store.ts";
 
 const PRESENCE_EVERY_MS = 10_000;
+const TELL_EVERY_MS = 1_000;
+const TELL_ROUNDS = 5;
 
 export class CacheKeeper {
   readonly rulebook = new Rulebook();
@@ -50,6 +53,7 @@ export class CacheKeeper {
   #told: WarmCounts = { fetched: 0, used: 0, unused: 0, refused: 0 };
   #rulesTold: CompiledPolicy | undefined;
   #presenceAt = 0;
+  #tellingUntil = 0;
 
   constructor(env: Env, orders: Orders, region: RegionLink, store: CacheStore) {
     this.#env = env;
@@ -124,6 +128,25 @@ export class CacheKeeper {
     addWarm(news, { fetched, used, unused, refused });
     this.#told = { fetched, used, unused, refused };
     return news.fetched + news.used + news.unused + news.refused === 0 ? undefined : news;
+  }
+
+  /**
+   * What an unsafe request made outdated is told with the next report. The one that saw it may be the last request for a while, and
+   * have come while a report was under way: one of them, in the background, sees to it that the news goes.
+   */
+  tellOutdated(reporter: Pick<Reporter, "due" | "send">, background: Background): void {
+    const now = Date.now();
+    if (this.outdated.pending === 0 || now < this.#tellingUntil) return;
+    this.#tellingUntil = now + TELL_ROUNDS * TELL_EVERY_MS;
+    background.waitUntil(this.#tellOutdated(reporter));
+  }
+
+  async #tellOutdated(reporter: Pick<Reporter, "due" | "send">): Promise<void> {
+    for (let round = 0; round < TELL_ROUNDS && this.outdated.pending > 0; round++) {
+      await new Promise((resolve) => setTimeout(resolve, TELL_EVERY_MS));
+      if (this.outdated.pending > 0 && reporter.due(Date.now())) await reporter.send();
+    }
+    this.#tellingUntil = 0;
   }
 
   /** Once a generation. */

@@ -56,7 +56,8 @@ export class LayeredTier implements CacheTier {
   async put(meta: EntryMeta, body: StoredBody, background: Background): Promise<boolean> {
     const { below, usual } = this.levels;
     const tiers = meta.tiers ?? usual;
-    const proven = (this.#uses.get(meta.key) ?? 0) >= this.levels.admitAfter;
+    // Where no cheaper level holds it, nothing could ever prove itself.
+    const proven = tiers.every((name) => COSTLY.has(name)) || (this.#uses.get(meta.key) ?? 0) >= this.levels.admitAfter;
     const lower = below.filter(({ name }) => tiers.includes(name) && (!COSTLY.has(name) || proven));
     if (body instanceof Uint8Array) {
       const stored = await Promise.all(lower.map((level) => this.#store(level, meta, body, background)));
