@@ -10,6 +10,7 @@ import type { WrittenPolicy } from "../../worker/core/policy/schema.ts";
 import { goTo, openBrowser, signIn, type Desk } from "../support/browser.ts";
 import { get } from "../support/client.ts";
 import { service } from "../support/policies.ts";
+import { faintText } from "../support/contrast.ts";
 import { describeWith } from "../support/programs.ts";
 import { ADMIN_TOKEN, startRig, type Rig } from "../support/rig.ts";
 import { byPath, startUpstream, type Upstream } from "../support/upstream.ts";
@@ -257,13 +258,17 @@ describeWith("chromium", "the dashboard", (file) => {
     expect(await audit.locator("tbody tr").count()).toBe(1);
   });
 
-  it("fits a narrow screen, and breaks no rule of its own on any page", async () => {
+  it("fits a narrow screen, is legible in light and dark, and breaks no rule of its own on any page", async () => {
     await desk.page.setViewportSize({ width: 360, height: 740 });
     for (const title of ["Alerts", "Cache", "Explain", "Chaos", "Policy", "Security", "Audit log"]) {
       await goTo(desk.page, title);
       await desk.page.locator("#page-title").waitFor();
       await desk.page.locator(".card").first().waitFor();
       expect(await desk.page.evaluate<number>("document.documentElement.scrollWidth"), title).toBeLessThanOrEqual(360);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await desk.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        expect(await faintText(desk.page), `${title}, ${colorScheme}`).toEqual([]);
+      }
     }
     expect(desk.errors).toEqual([]);
   });
@@ -298,7 +303,7 @@ function policyOf([one, broken]: readonly Upstream[]): WrittenPolicy {
         "web-dies": {
           hypothesis: "nobody notices",
           faults: [{ kind: "error", target: { service: "web" } }],
-          success: { maxErrorRate: 1 },
+          success: { maxErrorRate: 1, maxP95Ms: 60_000 },
         },
       },
     },
