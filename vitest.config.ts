@@ -46,8 +46,9 @@ export default defineConfig({
           include: [gatewayTests],
           globalSetup: ["./test/support/bundle-once.ts"],
           setupFiles: ["./test/support/show-logs.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          // These say that something hangs, not that it is slow: a machine full of work takes many times as long.
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
           pool: "forks",
           maxWorkers: 3,
           sequence: { groupOrder: 2 },

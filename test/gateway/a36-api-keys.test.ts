@@ -141,7 +141,10 @@ it("a permission is needed and comes with a role", async () => {
     await make({ roles: ["analyst"] }),
     await make({ permissions: ["reports:read"] }),
   ];
-  expect((await withKey(rig.g1, plain.key, "/reports/1")).status).toBe(403);
+  const refused = await withKey(rig.g1, plain.key, "/reports/1");
+  expectProblem(refused, 403);
+  // RFC 6750 §3.1
+  expect(refused.header("www-authenticate")).toBe('Bearer error="insufficient_scope", scope="reports:read"');
   expect((await withKey(rig.g1, role.key, "/reports/1")).status).toBe(200);
   expect((await withKey(rig.g1, permission.key, "/reports/1")).status).toBe(200);
 });

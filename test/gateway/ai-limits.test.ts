@@ -30,7 +30,7 @@ beforeAll(async () => {
           single: { concurrent: 1, requestsPerMinute: 50, by: "address" },
         },
       },
-      ai: { auth: "none", rateLimit: "door" },
+      ai: { auth: "none", rateLimit: "door", maxBodyBytes: 65_536 },
       providers: { one: { adapter: "openai", baseUrl: upstream.origin, key: { secret: "ONE" } } },
       models: {
         plain: { targets: ["one/m"] },
@@ -112,4 +112,23 @@ it("lets one stream at a time, until it is over", async () => {
     }
     await sleep(300);
   }
+});
+
+it("tells of what it refused as a security event, as every route does", async () => {
+  const counts = async (): Promise<Record<string, number>> => {
+    const answer = await rig.admin("security?limit=100");
+    const { events } = (await answer.json()) as {
+      events: { kind: string; detail: string; route: string; count: number }[];
+    };
+    const own = events.filter(({ route }) => route === "ai");
+    return Object.fromEntries(own.map(({ kind, detail, count }) => [`${kind} ${detail}`, count]));
+  };
+  // The scenarios above were refused for their number at once, for tokens, and here is one that is too large.
+  const big = await ask("plain", "203.0.113.5", { padding: "x".repeat(65_536) });
+  expect(big.status).toBe(413);
+  await expect.poll(counts, { timeout: 10_000, interval: 250 }).toMatchObject({
+    "rate_limited rate_limited": expect.any(Number),
+    "rate_limited budget": expect.any(Number),
+    "body_refused body_too_large": 1,
+  });
 });

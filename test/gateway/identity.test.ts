@@ -9,6 +9,7 @@ import { expectProblem } from "../support/problem.ts";
 import { startRig } from "../support/rig.ts";
 import type { Rig, RigOptions } from "../support/rig.ts";
 import { claimsOf, newSigner, tokenOf } from "../support/tokens.ts";
+import type { Signer } from "../support/tokens.ts";
 import { startUpstream } from "../support/upstream.ts";
 import type { Upstream } from "../support/upstream.ts";
 
@@ -143,6 +144,55 @@ it("Access: its own field, its own issuer; the same token in Authorization is no
   expect((await bearer(rig.g1, token)).status).toBe(401);
   expect((await send(rig.g1, { headers: { "Cf-Access-Jwt-Assertion": "x" } })).status).toBe(401);
   expect((await send(rig.g1, { headers: { "Cf-Access-Jwt-Assertion": tokenOf(own, claimsOf()) } })).status).toBe(401);
+});
+
+it("Access: what its own keys have signed for this application is let in, and goes no further as what it was", async () => {
+  const [key, next, stranger] = ["one", "two", "one"].map((kid) => newSigner("RS256", { kid })) as [
+    Signer,
+    Signer,
+    Signer,
+  ];
+  const certs = await startUpstream();
+  // As Access publishes them: the current key and the next one, in a set, and as certificates beside it.
+  const published = {
+    ...{ keys: [key.jwk, next.jwk] },
+    public_cert: { kid: "one", cert: "-----BEGIN" },
+    public_certs: [],
+  };
+  certs.play({ headers: { "Content-Type": "application/json" }, body: JSON.stringify(published) });
+  const team = "acme.cloudflareaccess.com";
+  await stand(
+    () => ({ access: { teamDomain: team, audience: "aud-tag" }, identityHeaders: {} }),
+    {},
+    { hosts: { [team]: certs.origin } },
+  );
+  const claims = (changes: object = {}) =>
+    claimsOf({
+      ...{ iss: `https://${team}`, aud: ["aud-tag"], sub: "7335d417-61da-459d-899c-0a01c76a2f94" },
+      ...{ email: "alice@example.com", type: "app", country: "DE", identity_nonce: "6ei69kawdKzMIAPF" },
+      ...changes,
+    });
+  const ask = (token: string) =>
+    send(rig.g1, { headers: { "Cf-Access-Jwt-Assertion": token, "X-Sluice-User": "root" } });
+  for (const signer of [key, next]) {
+    const answer = await ask(tokenOf(signer, claims()));
+    expect(answer.status, answer.text).toBe(200);
+    expect(upstream.last.all("x-sluice-user")).toEqual(["alice@example.com"]);
+  }
+  expect(certs.requests.map(({ target }) => target)).toEqual(["/cdn-cgi/access/certs"]);
+  const passed = upstream.count;
+  const refused: [Signer, object][] = [
+    [stranger, {}],
+    [key, { aud: ["another-app"] }],
+    [key, { aud: undefined }],
+    [key, { iss: "https://other.cloudflareaccess.com" }],
+    [key, { exp: Math.floor(Date.now() / 1_000) - 61 }],
+  ];
+  for (const [signer, changes] of refused) expect((await ask(tokenOf(signer, claims(changes)))).status).toBe(401);
+  // It is Access's own field, or nothing.
+  expect((await bearer(rig.g1, tokenOf(key, claims()))).status).toBe(401);
+  expect(upstream.count).toBe(passed);
+  await certs.close();
 });
 
 it("nobody can be known: a route that needs somebody answers 503, one that does not passes", async () => {

@@ -53,7 +53,17 @@ export function roleAmong(held: readonly string[]): Role | undefined {
 
 /** Default deny: what the table does not know needs more than anybody has. */
 export function mayAsk(role: Role, method: string, path: string): boolean {
-  const name = `${method === "HEAD" ? "GET" : method} ${path}`;
-  const needed = Object.hasOwn(NEEDS, name) ? NEEDS[name as keyof typeof NEEDS] : undefined;
+  const needed = neededFor(method, path);
   return needed !== undefined && ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}
+
+/** What a caller who may not would need, as tokens and keys carry it; empty where nobody may. */
+export function rolesFor(method: string, path: string): readonly string[] {
+  const needed = neededFor(method, path);
+  return needed === undefined ? [] : [roleName(needed)];
+}
+
+function neededFor(method: string, path: string): Role | undefined {
+  const name = `${method === "HEAD" ? "GET" : method} ${path}`;
+  return Object.hasOwn(NEEDS, name) ? NEEDS[name as keyof typeof NEEDS] : undefined;
 }

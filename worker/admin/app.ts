@@ -5,11 +5,12 @@ import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
 import { correlationId } from "../core/http/correlation.ts";
 import { described } from "../core/security/redact.ts";
+import { insufficientScope } from "../core/security/context.ts";
 import { bearerOf } from "../core/security/shown.ts";
 import { inRange, parseAddress, parseRange } from "../core/match/address.ts";
 import { addressOf } from "../platform/client.ts";
 import type { Gateway } from "../platform/gateway.ts";
-import { mayAsk, roleAmong, type Role } from "./access.ts";
+import { mayAsk, roleAmong, rolesFor, type Role } from "./access.ts";
 import { getAi } from "./ai.ts";
 import { acknowledgeAlert, getAlerts } from "./alerts.ts";
 import { getExperiment, getExperiments, startExperiment, stopExperiment } from "./chaos.ts";
@@ -130,7 +131,7 @@ async function guard(c: Asked, next: () => Promise<void>): Promise<Response | vo
   // What nobody serves, or not in this way, is not found, whoever asks; what is served and stands in no table is nobody's.
   if (path !== undefined && !mayAsk(caller.role, c.req.method, path)) {
     note(c, "admin_denied", path, caller.actor);
-    return refusal(c, { code: "forbidden" });
+    return refusal(c, { code: "forbidden", challenge: insufficientScope(rolesFor(c.req.method, path)) });
   }
   return next();
 }
@@ -177,7 +178,7 @@ async function whoAsks(c: Asked): Promise<{ role: Role; actor: string } | Respon
   const role = roleAmong([...context.roles, ...context.permissions]);
   if (role !== undefined) return { role, actor };
   note(c, "admin_denied", "", actor);
-  return refusal(c, { code: "forbidden" });
+  return refusal(c, { code: "forbidden", challenge: insufficientScope([]) });
 }
 
 function note(c: Asked, kind: "admin_refused" | "admin_denied", route: string, who: string): void {

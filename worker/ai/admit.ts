@@ -14,6 +14,7 @@ import type { Admission } from "../platform/identity.ts";
 import type { Taken } from "../platform/limiter.ts";
 import { rulesOf } from "../platform/rules.ts";
 import type { Target } from "./compiled.ts";
+import { noteIncident } from "./incident.ts";
 import type { AiWalk } from "./walk.ts";
 
 /** Undefined when the caller may go on. Waits only at the first sight of a credential, or where a lease is spent. */
@@ -25,11 +26,10 @@ export async function admit(walk: AiWalk): Promise<Failure | undefined> {
     permissions,
   });
   if ("code" in said) {
-    if (said.code === "unauthenticated") {
-      walk.challenge = said.challenge;
-      return failureOf("unauthenticated");
+    if (said.code === "unauthenticated" || said.code === "forbidden") {
+      walk.challenge = said.challenge ?? "";
+      return failureOf(said.code);
     }
-    if (said.code === "forbidden") return failureOf("forbidden");
     return failureOf("unavailable", "retryAfterMs" in said ? said.retryAfterMs : undefined);
   }
   walk.security = said.context;
@@ -52,7 +52,7 @@ async function count(walk: AiWalk, limit: Limit | undefined): Promise<Failure | 
   const entered = await places.enter(limit, callerOf(walk), walk.ctx);
   if (typeof entered !== "string") walk.held.push(entered);
   else if (limit.shadow) return undefined;
-  else if (entered === "full") return failureOf("client_limit", FULL_RETRY_MS);
+  else if (entered === "full") return limited(walk, FULL_RETRY_MS);
   else if (limit.onFailure === "closed") return failureOf("unavailable", FULL_RETRY_MS);
   return undefined;
 }
@@ -74,6 +74,11 @@ function obey(walk: AiWalk, limit: Limit, { outcome, retryAfterMs, standing }: T
   }
   if (outcome === "passed") return undefined;
   if (outcome === "away") return limit.onFailure === "closed" ? failureOf("unavailable", retryAfterMs) : undefined;
+  return limited(walk, retryAfterMs);
+}
+
+function limited(walk: AiWalk, retryAfterMs: number): Failure {
+  noteIncident(walk, "rate_limited", "rate_limited");
   return failureOf("client_limit", retryAfterMs);
 }
 
@@ -113,7 +118,9 @@ export async function reserve(walk: AiWalk, answerTokens: number = ANSWER_TOKENS
     walk.told.push(...aiTokenFields(parts.map(({ budget, answer }) => ({ rule: budget.rule, left: answer?.left }))));
     return undefined;
   }
-  return failureOf(reserved.why === "spent" ? "budget" : "unavailable", reserved.retryAfterMs);
+  if (reserved.why !== "spent") return failureOf("unavailable", reserved.retryAfterMs);
+  noteIncident(walk, "rate_limited", "budget");
+  return failureOf("budget", reserved.retryAfterMs);
 }
 
 function budgetsOf({ policy, model, security }: AiWalk, target: Target | undefined): readonly Budget[] {

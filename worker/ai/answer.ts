@@ -28,7 +28,7 @@ export function refuse(walk: AiWalk, failure: Failure): Response {
     ? json(walk, native.text, native.status)
     : json(walk, walk.surface.envelope({ ...failure, message: redact(failure.message) }), own);
   answer.headers.set("cache-control", "no-store");
-  if (failure.kind === "unauthenticated" && walk.challenge !== "") {
+  if ((failure.kind === "unauthenticated" || failure.kind === "forbidden") && walk.challenge !== "") {
     answer.headers.set("www-authenticate", walk.challenge);
   }
   if (retryAfterMs !== undefined && (own === 429 || own === 503)) {

@@ -22,6 +22,7 @@ import { aiOf } from "./compiled.ts";
 import { answerCount } from "./count.ts";
 import { answerEmbeddings } from "./embeddings.ts";
 import { guard, writeOrigins } from "./guard.ts";
+import { noteIncident } from "./incident.ts";
 import { answerModel, answerModels } from "./models.ts";
 import { capture } from "./settle.ts";
 import { AiWalk } from "./walk.ts";
@@ -111,18 +112,24 @@ async function answered(walk: AiWalk, endpoint: Endpoint | undefined): Promise<R
   return endpoint.answer(walk);
 }
 
-async function readBody({ request, ai }: AiWalk): Promise<Result<JsonObject, Failure>> {
+async function readBody(walk: AiWalk): Promise<Result<JsonObject, Failure>> {
+  const { request, ai } = walk;
   const { maxBodyBytes } = ai.options;
   const length = contentLength(request.headers.get("content-length"));
-  if (length !== undefined && length > maxBodyBytes) return unread(failureOf("too_large"));
+  if (length !== undefined && length > maxBodyBytes) return tooLarge(walk);
   if (request.body === null) return unread(failureOf("bad_request"), "The body is empty.");
   const held = await holdBody(request.body, maxBodyBytes);
-  if (!held.whole) return unread(failureOf("too_large"));
+  if (!held.whole) return tooLarge(walk);
   const text = new TextDecoder().decode(held.bytes);
   if (isDeeperThan(text, MOST_DEPTH))
     return unread(failureOf("bad_request"), `The body is nested more than ${MOST_DEPTH} deep.`);
   const body = parseObject(text);
   return body === undefined ? unread(failureOf("bad_request"), "The body is not a JSON object.") : ok(body);
+}
+
+function tooLarge(walk: AiWalk): Result<JsonObject, Failure> {
+  noteIncident(walk, "body_refused", "body_too_large");
+  return unread(failureOf("too_large"));
 }
 
 const unread = (failure: Failure, message = failure.message): Result<JsonObject, Failure> =>

@@ -6,13 +6,17 @@ import { failureOf } from "../core/providers/classify.ts";
 import { preflightAnswer, preflightMethod } from "../platform/preflight.ts";
 import { rulesOf } from "../platform/rules.ts";
 import { dress, refuse } from "./answer.ts";
+import { noteIncident } from "./incident.ts";
 import type { AiWalk } from "./walk.ts";
 
 /** The answer to what goes no further. */
 export function guard(walk: AiWalk): Response | undefined {
   const { addresses, ai } = rulesOf(walk.policy);
   const { method, headers } = walk.request;
-  if (addresses !== undefined && !letsIn(addresses, walk.address)) return refuse(walk, failureOf("forbidden"));
+  if (addresses !== undefined && !letsIn(addresses, walk.address)) {
+    noteIncident(walk, "address_denied", "forbidden");
+    return refuse(walk, failureOf("forbidden"));
+  }
   if (ai.cors === undefined || preflightMethod(method, headers) === undefined) return undefined;
   return dress(walk, preflightAnswer(ai.cors, headers));
 }

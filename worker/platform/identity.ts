@@ -5,7 +5,7 @@
 import type { Refusal } from "../core/http/problem.ts";
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import { readApiKey, type Pepper } from "../core/security/api-keys.ts";
-import { agree, ANONYMOUS, grantsAll, type SecurityContext } from "../core/security/context.ts";
+import { agree, ANONYMOUS, grantsAll, insufficientScope, type SecurityContext } from "../core/security/context.ts";
 import type { SecurityEventKind } from "../core/security/events.ts";
 import { identityPairs, signatureOf, signingKeyOf, type HeaderPair } from "../core/security/identity-headers.ts";
 import { compileIdentity, type IdentityRules } from "../core/security/rules.ts";
@@ -25,7 +25,6 @@ const RETRY_MS = 2_000;
 const MISSING: Refusal = { code: "unauthenticated", challenge: 'Bearer realm="sluice"' };
 const WRONG: Refusal = { code: "unauthenticated", challenge: 'Bearer error="invalid_token"' };
 const UNAVAILABLE: Refusal = { code: "identity_unavailable", retryAfterMs: RETRY_MS };
-const FORBIDDEN: Refusal = { code: "forbidden" };
 
 /** A request, as far as identity is asked of it; a walk fits. */
 export interface Asking {
@@ -185,7 +184,7 @@ export class Identity {
     if (shown.fromQuery) this.#note("key_in_query", asking, demand, "", context);
     if (demand.permissions.length > 0 && !grantsAll(context.permissions, demand.permissions)) {
       this.#note("permission_denied", asking, demand, "", context);
-      return FORBIDDEN;
+      return { code: "forbidden", challenge: insufficientScope(demand.permissions) };
     }
     if (rules.fields === undefined) return admission(context, shown);
     if (asking.arrivedAt < known.toldUntil) return admission(context, shown, known.told);

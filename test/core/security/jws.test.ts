@@ -70,11 +70,68 @@ const published: [name: string, jwk: Jwk, token: string, payload: string][] = [
   ],
 ];
 
+/** From RFC 7520 §4.1 to §4.4: the payload, four keys, what they have signed. */
+const BILBO = { kid: "bilbo.baggins@hobbiton.example", use: "sig" };
+const RSA = {
+  kty: "RSA",
+  n: "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw",
+  e: "AQAB",
+};
+const BUSINESS =
+  "It’s a dangerous business, Frodo, going out your door. You step onto the road, and if you don't keep your feet, there’s no knowing where you might be swept off to.";
+const cookbook: [name: string, jwk: Jwk, header: string, signature: string][] = [
+  [
+    "RFC 7520 §4.1",
+    { ...BILBO, ...RSA },
+    "eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+    "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83xuglII7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_qHRD68BNt1uSNCrUCTJDt5aAE6x8wW1Kt9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-ZnmKJ3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg",
+  ],
+  [
+    "RFC 7520 §4.2",
+    { ...BILBO, ...RSA },
+    "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+    "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6O8TTB5dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw",
+  ],
+  [
+    "RFC 7520 §4.3",
+    {
+      ...BILBO,
+      kty: "EC",
+      crv: "P-521",
+      x: "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt",
+      y: "AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1",
+    },
+    "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+    "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtPBu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2",
+  ],
+  [
+    "RFC 7520 §4.4",
+    {
+      kty: "oct",
+      kid: "018c0ae5-4d9b-471b-bfd6-eef314bc7037",
+      use: "sig",
+      alg: "HS256",
+      k: "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",
+    },
+    "eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDcxYi1iZmQ2LWVlZjMxNGJjNzAzNyJ9",
+    "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0",
+  ],
+];
+
 describe("published examples", () => {
   it.each(published)("%s", async (_, jwk, token, payload) => {
     const result = await verify(token, jwk);
     expect(result).toMatchObject({ ok: true });
     if (result.ok) expect(Buffer.from(result.payload).toString()).toBe(payload);
+  });
+
+  it.each(cookbook)("%s", async (_, jwk, header, signature) => {
+    const payload = Buffer.from(BUSINESS).toString("base64url");
+    const result = await verify(`${header}.${payload}.${signature}`, { keys: [jwk] });
+    expect(result).toMatchObject({ ok: true, header: { kid: jwk["kid"] } });
+    if (result.ok) expect(Buffer.from(result.payload).toString()).toBe(BUSINESS);
+    // §4.5 signs the same and leaves the payload out: without it nothing is signed.
+    expect((await verify(`${header}..${signature}`, jwk)).ok).toBe(false);
   });
 
   it("RFC 7515 A.5 is signed by nobody", async () => {

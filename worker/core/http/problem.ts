@@ -18,7 +18,7 @@ export type Refusal =
   | { readonly code: "path_ambiguous" }
   | { readonly code: "framing_ambiguous" }
   | { readonly code: "unauthenticated"; readonly challenge: string }
-  | { readonly code: "forbidden" }
+  | { readonly code: "forbidden"; readonly challenge?: string }
   | { readonly code: "no_route" }
   | { readonly code: "not_found" }
   | { readonly code: "method_not_allowed"; readonly allow: string }
@@ -162,7 +162,7 @@ export function problem(refusal: Refusal, correlationId: string): ProblemAnswer 
     const seconds = retryAfterSeconds(refusal.retryAfterMs);
     headers["retry-after"] = String(seconds);
     body += `,"retryAfter":${seconds}`;
-  } else if (refusal.code === "unauthenticated") {
+  } else if ("challenge" in refusal && refusal.challenge !== undefined) {
     headers["www-authenticate"] = refusal.challenge;
   } else if (refusal.code === "method_not_allowed") {
     headers["allow"] = refusal.allow;

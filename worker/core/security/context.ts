@@ -55,6 +55,18 @@ export function grantsAll(held: readonly string[], needed: readonly string[]): b
   return true;
 }
 
+/**
+ * RFC 6750 §3.1: somebody, but one who may not. What is needed is told (it is told to nobody but a caller whose credential is
+ * good) where it can stand in a scope.
+ */
+export function insufficientScope(needed: readonly string[]): string {
+  const scope = needed.filter((each) => SCOPE_TOKEN.test(each)).join(" ");
+  return `Bearer error="insufficient_scope"${scope === "" ? "" : `, scope="${scope}"`}`;
+}
+
+/** RFC 6749 §3.3 */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
 /** Both are shown with one request: whether they speak of the same caller. */
 export const agree = (one: SecurityContext, other: SecurityContext): boolean =>
   one.user === other.user && one.tenant === other.tenant;
