@@ -1,5 +1,5 @@
 // The one InsightObject: what only becomes clear over minutes and over all regions. Rooms of its own (worker/platform), each with its
-// tables: learned mixes, the caches' use, rollups of what happened, alerts over them, and notices on their way. Nothing waits for it; while it
+// tables: learned mixes, the caches' use, rollups of what happened, alerts over them, notices on their way, suggestions. Nothing waits for it; while it
 // is away the last mixes stand and regions keep what they have to tell. Everything that was acknowledged is stored.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
@@ -13,7 +13,6 @@ import type {
   LearnNews,
   RollupQuestion,
   RollupReading,
-  Suggestion,
 } from "../worker/core/protocol/insight.ts";
 import type { LiveTicket } from "../worker/core/protocol/live.ts";
 import { CONTROL_NAME } from "../worker/core/protocol/names.ts";
@@ -21,6 +20,7 @@ import type { CacheNews, CacheReading } from "../worker/core/protocol/cache-news
 import type { LearnedRate } from "../worker/core/protocol/ledgers.ts";
 import type { Mix } from "../worker/core/protocol/reports.ts";
 import type { RollupBatch } from "../worker/core/protocol/rollups.ts";
+import type { DecideAnswer } from "../worker/core/protocol/suggestions.ts";
 import { Alerts } from "../worker/platform/alerts.ts";
 import { CacheInsightRoom } from "../worker/platform/cache-insight.ts";
 import { ControlNews } from "../worker/platform/control-news.ts";
@@ -29,9 +29,11 @@ import { Experiments } from "../worker/platform/experiments.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Learnings } from "../worker/platform/learnings.ts";
 import { LiveRoom } from "../worker/platform/live.ts";
+import { MetricsExport } from "../worker/platform/metrics-export.ts";
 import { Policies } from "../worker/platform/policies.ts";
 import { Rollups } from "../worker/platform/rollups.ts";
 import { Schedule } from "../worker/platform/schedule.ts";
+import { Suggestions } from "../worker/platform/suggestions.ts";
 
 const SNAPSHOT_MS = 60_000;
 const EVALUATE_MS = 5_000;
@@ -41,7 +43,7 @@ const DELIVERIES_SHOWN = 100;
 
 export class InsightObject extends DurableObject<Env> implements InsightRpc {
   #sql = this.ctx.storage.sql;
-  #schedule = new Schedule(this.ctx.storage, ["snapshot", "evaluate", "deliver"]);
+  #schedule = new Schedule(this.ctx.storage, ["snapshot", "evaluate", "deliver", "export"]);
   #control = new ControlNews(this.env, this.#sql);
   #policies = new Policies(this.env);
   #learnings = new Learnings(this.#sql);
@@ -51,6 +53,8 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   #live = new LiveRoom(this.ctx, this.#rollups);
   #experiments = new Experiments(this.#sql, this.#rollups);
   #cache = new CacheInsightRoom(this.env, this.#sql);
+  #suggestions = new Suggestions(this.env, this.#sql, this.#rollups);
+  #export = new MetricsExport(this.env, this.#rollups, Date.now());
   #trafficAt = Date.now();
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", services: this.#learnings.services }))
@@ -75,12 +79,27 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     return mixes;
   }
 
-  decide(id: string, decision: "apply" | "rollback"): Suggestion | undefined {
-    return this.#learnings.decide(id, decision, Date.now());
+  async decide(id: string, decision: "apply" | "rollback", by: string): Promise<DecideAnswer> {
+    await this.#hear();
+    const own = await this.#suggestions.decide(id, decision, by, Date.now());
+    if (own.outcome !== "unknown") return own;
+    if (this.#cache.lifetimes().some((each) => each.id === id))
+      return {
+        outcome: "refused",
+        reason: "its rule's targetStaleness asks for it: change the policy",
+        suggestion: null,
+      };
+    if (!this.#learnings.has(id)) return own;
+    const written = await this.#control.offPath.call(() =>
+      this.env.CONTROL.getByName(CONTROL_NAME).record(by, `suggestion.${decision}`, id),
+    );
+    const suggestion = written.ok ? this.#learnings.decide(id, decision, Date.now()) : undefined;
+    return { outcome: suggestion === undefined ? "away" : "done", reason: "", suggestion: suggestion ?? null };
   }
 
   reading(): InsightReading {
-    return this.#learnings.reading();
+    const { learning, suggestions } = this.#learnings.reading();
+    return { learning, suggestions: [...this.#suggestions.list(), ...this.#cache.lifetimes(), ...suggestions] };
   }
 
   // --- what happened ---
@@ -88,9 +107,12 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   async rollup(batch: RollupBatch): Promise<void> {
     const now = Date.now();
     this.#trafficAt = now;
-    this.#rollups.take(batch, now);
+    const isNew = this.#rollups.take(batch, now);
+    if (isNew && batch.evidence !== undefined) this.#suggestions.hear(batch.evidence);
+    this.ctx.waitUntil(this.#suggestions.tick(now));
     this.#live.soon(now);
     await this.#schedule.by("evaluate", now + EVALUATE_MS);
+    await this.#scheduleExport(now);
   }
 
   history({ grain, from, to, step = 1, series }: RollupQuestion): RollupReading[] {
@@ -181,6 +203,9 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
         case "deliver":
           // Not waited for: a notifier that is slow must not hold up the next evaluation.
           this.ctx.waitUntil(this.#deliver());
+          break;
+        case "export":
+          this.ctx.waitUntil(this.#exportMetrics());
       }
     }
   }
@@ -190,7 +215,8 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     const now = Date.now();
     this.#alerts.tick(now);
     await this.#watchExperiments(now);
-    const isLooking = this.#alerts.stands || this.#experiments.watches(now);
+    await this.#suggestions.tick(now);
+    const isLooking = this.#alerts.stands || this.#experiments.watches(now) || this.#suggestions.watches;
     const goesOn = isLooking || (this.#alerts.watches && now - this.#trafficAt < WATCH_MS);
     if (goesOn) await this.#schedule.by("evaluate", now + EVALUATE_MS);
     await this.#scheduleDelivery();
@@ -205,13 +231,34 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     const { document } = this.#control;
     if (document !== undefined) this.#policies.take(document, "region");
     const { current } = this.#policies;
-    if (current !== undefined) this.#alerts.configure(current.policy);
+    if (current !== undefined) {
+      this.#alerts.configure(current.policy);
+      this.#suggestions.configure(current);
+    }
     this.#experiments.configure(this.#control.ledgers.entries("chaos"));
   }
 
   async #deliver(): Promise<void> {
     await this.#deliveries.send(this.#policies.current?.policy.notifiers ?? {}, Date.now());
     await this.#scheduleDelivery();
+  }
+
+  // --- metrics ---
+
+  async #exportMetrics(): Promise<void> {
+    const otlp = this.#policies.current?.policy.telemetry.otlp ?? false;
+    const now = Date.now();
+    if (otlp === false || !otlp.metrics) return;
+    await this.#export.send(otlp, now);
+    // The last seconds of traffic are told too, and then there is nothing to tell.
+    if (now - this.#trafficAt < otlp.metricsSeconds * 1_000 + EVALUATE_MS)
+      await this.#schedule.by("export", now + otlp.metricsSeconds * 1_000);
+  }
+
+  async #scheduleExport(now: number): Promise<void> {
+    const telemetry = this.#policies.current?.policy.telemetry;
+    const at = telemetry === undefined ? undefined : this.#export.dueAt(telemetry, now);
+    if (at !== undefined) await this.#schedule.by("export", Math.max(now, at));
   }
 
   async #scheduleDelivery(): Promise<void> {

@@ -184,7 +184,7 @@ it("numbers orders by the clock, keeps the newest of a key, and tells what is ne
   expect(second).toBeGreaterThan(first);
   await evictDurableObject(control());
   const { epochs } = await control().news({ policy: 0, operation: 0, ledgers: NO_NUMBERS });
-  expect(epochs).toMatchObject({ purge: third, keys: 0, chaos: 0 });
+  expect(epochs).toMatchObject({ purge: third, keys: 0, chaos: 0, trials: 0 });
   const b = { number: second, key: "url /b", text: '{"n":2}' };
   const a = { number: third, key: "url /a", text: '{"n":3}' };
   expect(await ledgers(NO_NUMBERS)).toEqual({ purge: { floor: 0, entries: [b, a] } });

@@ -48,9 +48,15 @@ it("moves a service's mix every five minutes towards what was right, and says so
   const { learning, suggestions } = await insight().reading();
   expect(learning["web"]).toEqual({ start: START, mix: web, choices: 0, analysedAt: Date.now() });
   expect(suggestions).toMatchObject([
-    { id: "web.1", kind: "mix", service: "web", before: START, after: web, inForce: true, effectiveness: null },
+    {
+      ...{ id: "web.1", kind: "mix", service: "web", state: "kept", appliedAt: Date.now() },
+      ...{
+        change: { before: JSON.stringify(START), after: JSON.stringify(web) },
+        effect: { measure: "worth", real: null },
+      },
+    },
   ]);
-  expect(suggestions[0]!.expectedImprovement).toBeGreaterThan(0);
+  expect(suggestions[0]!.effect.expected).toBeGreaterThan(0);
 });
 
 it("adds up what several regions saw, and answers each with the same", async () => {
@@ -80,18 +86,21 @@ it("takes a change back, and does it again, at an operator's word", async () => 
   await learn();
   pass(300);
   const learned = await learn();
-  expect(await insight().decide("web.1", "rollback")).toMatchObject({ id: "web.1", inForce: false });
+  expect(await insight().decide("web.1", "rollback", "ada")).toMatchObject({
+    outcome: "done",
+    suggestion: { id: "web.1", state: "rolled_back" },
+  });
   expect(await learn({}, tally())).toEqual({});
-  expect(await insight().decide("web.1", "apply")).toMatchObject({ inForce: true });
+  expect(await insight().decide("web.1", "apply", "ada")).toMatchObject({ suggestion: { state: "kept" } });
   expect(await learn({}, tally())).toEqual(learned);
   const { suggestions } = await insight().reading();
   expect(suggestions.map(({ id, kind }) => [id, kind])).toEqual([
     ["web.3", "mix"],
-    ["web.2", "revert"],
+    ["web.2", "mix"],
     ["web.1", "mix"],
   ]);
   for (const id of ["web.9", "web", "none.1", "__proto__.1", ""]) {
-    expect(await insight().decide(id, "rollback")).toBeUndefined();
+    expect(await insight().decide(id, "rollback", "ada")).toMatchObject({ outcome: "unknown", suggestion: null });
   }
 });
 
@@ -103,7 +112,7 @@ it("begins anew from another mix in the policy, and tells none where the policy 
   const other = { performance: 0.1, load: 0.7, proximity: 0.1, adaptive: 0.1 };
   expect(await learn(other, tally())).toEqual({});
   expect((await insight().reading()).learning["web"]).toMatchObject({ start: other, mix: other });
-  expect((await insight().reading()).suggestions).toMatchObject([{ id: "web.1", inForce: false }]);
+  expect((await insight().reading()).suggestions).toMatchObject([{ id: "web.1", state: "superseded" }]);
 });
 
 it("keeps services apart, whatever they are called", async () => {
@@ -112,7 +121,7 @@ it("keeps services apart, whatever they are called", async () => {
   pass(300);
   await learn({}, evidence(), "web.v2");
   expect((await insight().reading()).suggestions.map(({ id }) => id)).toEqual(["web.v2.1"]);
-  expect(await insight().decide("web.v2.1", "rollback")).toMatchObject({ service: "web.v2" });
+  expect(await insight().decide("web.v2.1", "rollback", "ada")).toMatchObject({ suggestion: { service: "web.v2" } });
 });
 
 it("shows its health and state over HTTP", async () => {

@@ -48,7 +48,7 @@ interface Neighbours {
 }
 
 const NO_NEWS: ControlAnswer = {
-  epochs: { policy: 0, purge: 0, keys: 0, chaos: 0 },
+  epochs: { policy: 0, purge: 0, keys: 0, chaos: 0, trials: 0 },
   ageMs: 0,
   operations: [],
   inFlight: {},
@@ -131,7 +131,7 @@ it("goes on with the last news, and tells its age, when ControlObject fails", as
   let away = false;
   const news = async (): Promise<ControlAnswer> => {
     if (away) throw new Error("internal error");
-    return { ...NO_NEWS, epochs: { policy: 0, purge: 7, keys: 0, chaos: 0 } };
+    return { ...NO_NEWS, epochs: { policy: 0, purge: 7, keys: 0, chaos: 0, trials: 0 } };
   };
   await among({ news }, async (object) => {
     await object.report(report());
@@ -149,11 +149,11 @@ it("hands orders on to each isolate that lacks them, and also while ControlObjec
   const entries = [3, 5].map((number) => ({ number, key: `k${number}`, text: "{}" }));
   const news = async ({ ledgers }: ControlQuestion): Promise<ControlAnswer> => {
     if (away) throw new Error("internal error");
-    const epochs = { policy: 0, purge: 0, keys: 5, chaos: 0 };
+    const epochs = { policy: 0, purge: 0, keys: 5, chaos: 0, trials: 0 };
     return { ...NO_NEWS, epochs, ...(ledgers.keys < 5 ? { ledgers: { keys: { floor: 2, entries } } } : {}) };
   };
   await among({ news }, async (object, state) => {
-    const ledgers = { purge: 0, keys: 3, chaos: 0 };
+    const ledgers = { purge: 0, keys: 3, chaos: 0, trials: 0 };
     const lacking = { keys: { floor: 2, entries: entries.slice(1) } };
     expect((await object.report(report({ ledgers }))).ledgers).toEqual(lacking);
     away = true;
@@ -174,7 +174,11 @@ it("hands the newest policy on, once to each, and also while ControlObject is aw
     asked.push(known);
     if (away) throw new Error("internal error");
     const policy = { generation: 4, text: "{}", at: 1 };
-    return { ...NO_NEWS, epochs: { policy: 4, purge: 0, keys: 0, chaos: 0 }, ...(known < 4 ? { policy } : {}) };
+    return {
+      ...NO_NEWS,
+      epochs: { policy: 4, purge: 0, keys: 0, chaos: 0, trials: 0 },
+      ...(known < 4 ? { policy } : {}),
+    };
   };
   await among({ news }, async (object, state) => {
     expect((await object.news("weur", 0)).policy).toEqual({ generation: 4, text: "{}", at: 1 });

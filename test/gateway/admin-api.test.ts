@@ -186,6 +186,9 @@ describe("what is asked and answered is what the document says", () => {
     expect(acknowledged.status).toBe(200);
     expect((await alerts[":action"].$post({ param: { action: "none:ack" } })).status).toBe(404);
     expect((await suggestions.$get()).status).toBe(200);
+    expect((await suggestions.$get({ query: { state: "kept", kind: "mix" } })).status).toBe(200);
+    expect((await raw("suggestions?state=none")).status).toBe(400);
+    expect((await suggestions[":action"].$get({ param: { action: "none" } })).status).toBe(404);
     expect((await suggestions[":action"].$post({ param: { action: "none:apply" } })).status).toBe(404);
     const curve = await history.$get({ query: { grain: "second", rows: "60", series: "fleet" } });
     if (!curve.ok) throw new Error(await curve.text());
@@ -235,8 +238,9 @@ describe("what is asked and answered is what the document says", () => {
     const done = contract.operations.filter((name) =>
       [...(contract.seen.get(name) ?? [])].some((status) => status < 300),
     );
-    // What was learned takes longer than a test: how a decision on it is answered is seen in learning.test.ts.
+    // What was learned takes longer than a test: how one is answered, and a decision on it, is seen in suggestions.test.ts.
     expect(contract.operations.filter((name) => !done.includes(name))).toEqual([
+      "GET /_sluice/admin/suggestions/{id}",
       "POST /_sluice/admin/suggestions/{id}:{command}",
     ]);
   });

@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 interface Suggestions {
-  items: { id: string; kind: string; service: string; inForce: boolean; after: Record<string, number> }[];
+  items: { id: string; kind: string; service: string; state: string }[];
   learning: Record<string, { start: Record<string, number>; mix: Record<string, number>; choices: number }>;
 }
 const suggestions = async (): Promise<Suggestions> => (await (await rig.admin("suggestions")).json()) as Suggestions;
@@ -52,7 +52,7 @@ it("the mix moves with evidence, within its bounds, and goes back at an operator
   expect(await answer.json()).toMatchObject({ id: first.id, heard: { weur: true } });
   const after = await suggestions();
   expect(after.learning["web"]!.mix).toEqual(start);
-  expect(after.items[0]).toMatchObject({ kind: "revert", inForce: true });
+  expect(after.items[0]).toMatchObject({ kind: "mix", state: "kept", reason: expect.stringContaining("took it back") });
   expect(await (await rig.admin("audit")).text()).toContain("suggestion.rollback");
   expect((await rig.admin("suggestions/web.99:rollback", { method: "POST" })).status).toBe(404);
 }, 60_000);

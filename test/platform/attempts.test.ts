@@ -357,7 +357,7 @@ describe("a region that is to be asked", () => {
     standing.hear({ verdicts: shut });
     standing.reply = () => ({
       at: Date.now(),
-      epochs: { policy: 1, purge: 0, keys: 0, chaos: 0 },
+      epochs: { policy: 1, purge: 0, keys: 0, chaos: 0, trials: 0 },
       newsAgeMs: 0,
       verdicts: shut,
       leases: { "web/i1": Date.now() + 10_000 },

@@ -37,7 +37,7 @@ function stand(more: Partial<Env> = {}) {
     if (fault === "throws") throw new Error("internal error");
     if (fault === "hangs") await new Promise(() => {});
   };
-  const epochs = () => ({ policy: region.generation, purge: 0, keys: 0, chaos: 0 });
+  const epochs = () => ({ policy: region.generation, purge: 0, keys: 0, chaos: 0, trials: 0 });
   const reply = (): Reply => ({
     ...{ at: ++region.at, epochs: epochs(), newsAgeMs: 0, nextReportMs: region.nextReportMs },
     ...{ verdicts: {}, leases: {}, health: {} },

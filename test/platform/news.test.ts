@@ -3,7 +3,7 @@ import type { News as RegionNews } from "../../worker/core/protocol/objects.ts";
 import { News, type Background, type NewsSource } from "../../worker/platform/news.ts";
 import { OffPath } from "../../worker/platform/offpath.ts";
 
-const EPOCHS = { policy: 1, purge: 0, keys: 0, chaos: 0 };
+const EPOCHS = { policy: 1, purge: 0, keys: 0, chaos: 0, trials: 0 };
 const ctx: Background = { waitUntil: () => undefined };
 
 beforeEach(() => {
@@ -63,9 +63,9 @@ describe("control news", () => {
 
   it("only rises, whichever answer comes in last", () => {
     const news = new News(source(0));
-    news.hear({ policy: 5, purge: 9, keys: 1, chaos: 2 }, 0);
-    news.hear({ policy: 4, purge: 12, keys: 0, chaos: 0 }, 2_000);
-    expect(news.epochs).toEqual({ policy: 5, purge: 12, keys: 1, chaos: 2 });
+    news.hear({ policy: 5, purge: 9, keys: 1, chaos: 2, trials: 3 }, 0);
+    news.hear({ policy: 4, purge: 12, keys: 0, chaos: 0, trials: 0 }, 2_000);
+    expect(news.epochs).toEqual({ policy: 5, purge: 12, keys: 1, chaos: 2, trials: 3 });
     expect(news.asOf).toBe(Date.now());
   });
 

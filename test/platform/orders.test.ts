@@ -22,7 +22,7 @@ describe("orders", () => {
       [[1, 2], 0],
       [[4], 0],
     ]);
-    expect(orders.numbers).toEqual({ purge: 9, keys: 4, chaos: 0 });
+    expect(orders.numbers).toEqual({ purge: 9, keys: 4, chaos: 0, trials: 0 });
   });
 
   it("say up to where some were lost, also when none is left", () => {

@@ -8,7 +8,7 @@ type Answer = Result<Reply, CallFailure>;
 const reply = (more: Partial<Reply> = {}): Answer =>
   ok({
     at: 1,
-    epochs: { policy: 0, purge: 0, keys: 0, chaos: 0 },
+    epochs: { policy: 0, purge: 0, keys: 0, chaos: 0, trials: 0 },
     newsAgeMs: 0,
     verdicts: {},
     leases: {},

@@ -19,7 +19,7 @@ export function compiled(services: Services, sections: Partial<WrittenPolicy> = 
 /** What a region says that has nothing to say. */
 const silence = (at: number, said: Partial<Reply> = {}): Reply => ({
   at,
-  epochs: { policy: 1, purge: 0, keys: 0, chaos: 0 },
+  epochs: { policy: 1, purge: 0, keys: 0, chaos: 0, trials: 0 },
   newsAgeMs: 0,
   verdicts: {},
   leases: {},

@@ -29,6 +29,7 @@ export const NEEDS = {
   "POST /admin/cache/lookup": "viewer",
   "POST /admin/cache/purge": "operator",
   "GET /admin/suggestions": "viewer",
+  "GET /admin/suggestions/:action": "viewer",
   "POST /admin/suggestions/:action": "operator",
   "GET /admin/alerts": "viewer",
   "POST /admin/alerts/:action": "operator",

@@ -29,7 +29,7 @@ import { refusal } from "./refuse.ts";
 import { getSecurity } from "./security.ts";
 import { getService, getServices, operate } from "./services.ts";
 import { getAudit, getRegions } from "./state.ts";
-import { decideSuggestion, getSuggestions } from "./suggestions.ts";
+import { decideSuggestion, getSuggestion, getSuggestions } from "./suggestions.ts";
 import { admit } from "./token.ts";
 
 const ADMIN_BASE = "/_sluice";
@@ -74,6 +74,7 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.post("/admin/cache/lookup", lookUpCache);
   app.post("/admin/cache/purge", purgeCache);
   app.get("/admin/suggestions", getSuggestions);
+  app.get("/admin/suggestions/:action", getSuggestion);
   app.post("/admin/suggestions/:action", decideSuggestion);
   app.get("/admin/alerts", getAlerts);
   app.post("/admin/alerts/:action", acknowledgeAlert);

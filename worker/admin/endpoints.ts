@@ -5,10 +5,11 @@ import * as v from "valibot";
 import { ai } from "./answers/ai.ts";
 import { cacheKeys, cacheLookup, cacheStats, cacheWarmth, purged } from "./answers/cache.ts";
 import { alert, alerts, experiment, experimentOrdered, experiments, liveTicket, traffic } from "./answers/insight.ts";
-import { suggestionDecided, suggestions } from "./answers/insight.ts";
+import { suggestion, suggestionDecided, suggestions } from "./answers/insight.ts";
 import { auditLog, explanation, generations, policyChecked, policyDocument, policyWritten } from "./answers/policy.ts";
 import { key, keyMade, keyRevoked, keys, security } from "./answers/security.ts";
 import { alive, me, operation, ready, regions, service, services } from "./answers/services.ts";
+import { SUGGESTION_KINDS, SUGGESTION_STATES } from "../core/protocol/suggestions.ts";
 import type { NEEDS } from "./access.ts";
 import {
   experimentQuestion,
@@ -203,13 +204,24 @@ const insightEndpoints = {
     ...{ status: 200, answer: alert, refusals: [404] },
   },
   "GET /admin/suggestions": {
-    ...{ id: "listSuggestions", tag: "insight", summary: "What was learned, and what was changed because of it" },
-    ...{ query: paged, status: 200, answer: suggestions, refusals: [400] },
+    ...{ id: "listSuggestions", tag: "insight", summary: "What could be better, and what was changed because of it" },
+    query: v.object({
+      ...paged.entries,
+      state: v.optional(v.picklist(SUGGESTION_STATES)),
+      kind: v.optional(v.picklist(SUGGESTION_KINDS)),
+    }),
+    ...{ status: 200, answer: suggestions, refusals: [400] },
+  },
+  "GET /admin/suggestions/:action": {
+    ...{ id: "getSuggestion", tag: "insight", summary: "One suggestion" },
+    ...{ target: { name: "id", commands: [] }, status: 200, answer: suggestion, refusals: [404] },
   },
   "POST /admin/suggestions/:action": {
-    ...{ id: "decideSuggestion", tag: "insight", summary: "Take a suggestion back, or put it into force again" },
+    ...{ id: "decideSuggestion", tag: "insight", summary: "Try a suggestion, or take it back" },
+    detail:
+      "Tried on all but a holdout share of the traffic, and kept or taken back by what is measured. 409 says why not now.",
     target: { name: "id", commands: ["apply", "rollback"] },
-    ...{ status: 200, answer: suggestionDecided, refusals: [404] },
+    ...{ status: 200, answer: suggestionDecided, refusals: [404, 409] },
   },
 } as const satisfies Readonly<Record<string, Endpoint>>;
 

@@ -29,6 +29,7 @@ export function recordOf(walk: AiWalk, status: number, firstTokenMs: number): Re
     attempts: walk.attempts,
     cache: "",
     refusal: failure === undefined ? "" : `ai_${failure.kind}`,
+    trials: "",
     fault: walk.fault,
     tenant: security.tenant,
     keyId: security.keyId,

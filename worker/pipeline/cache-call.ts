@@ -28,6 +28,7 @@ import type { StoredEntry } from "../platform/cache/tier.ts";
 import { clean } from "./answer.ts";
 import { answerFrom, notModified } from "./cached.ts";
 import { forward, receive } from "./forward.ts";
+import { lookAt, sawAgain } from "./repeats.ts";
 import type { CacheCall as Call, Walk } from "./walk.ts";
 
 /** The client's own fault: nothing that is stored would help. */
@@ -169,6 +170,7 @@ export class CacheCall implements Call {
     const fields = updatedFields(entry.meta, answer.headers);
     const decision = this.#decide(entry.meta.status, entry.meta.statusText, fields, this.#updateCookies);
     const walk = this.#walk;
+    if (decision.store && decision.meta.lifetimeFrom === "none") sawAgain(walk, entry.meta.etag, fields);
     let current: StoredEntry = { ...entry, meta: { ...entry.meta, headers: pairs(fields) } };
     if (decision.store) {
       const meta = { ...decision.meta, bodyBytes: entry.meta.bodyBytes, method: entry.meta.method };
@@ -261,7 +263,8 @@ export class CacheCall implements Call {
     const decision = this.#decide(status, statusText, headers, this.#options.setCookie);
     if (!decision.store) this.#refused(status, decision.why);
     const meta = decision.store ? decision.meta : undefined;
-    if (meta === undefined && begun === undefined) return answer;
+    if (meta === undefined && begun === undefined) return lookAt(this.#walk, answer);
+    if (meta?.lifetimeFrom === "none") sawAgain(this.#walk, meta.etag, headers);
     const total = contentLength(headers.get("content-length"));
     if (meta !== undefined && total !== undefined && total > this.#mostBytes && begun === undefined) {
       return this.#keepLarge(answer, meta, total);

@@ -9,6 +9,7 @@ import { primaryKey } from "../core/cache/key.ts";
 import { contentLength } from "../core/http/limits.ts";
 import { holdBody } from "../platform/bodies.ts";
 import { hexDigest } from "../platform/cache/digest.ts";
+import { ruleIn, type Overlay } from "../platform/trials.ts";
 import type { Verdict, Walk } from "./walk.ts";
 
 /** A body that is read first may take this long. */
@@ -22,6 +23,7 @@ export function cacheRule(walk: Walk): Verdict | Promise<Verdict> {
   const { keeper } = walk.gateway;
   const rules = keeper.rules(walk.policy);
   walk.influence = keeper.rulebook.withoutRule;
+  if (walk.overlay !== undefined && tried(walk, walk.overlay, cache)) return undefined;
   if (rules.all.length === 0) return undefined;
   const { method } = walk;
   if (method === "POST") return rules.takesPost ? post(walk, rules, cache) : undefined;
@@ -29,6 +31,17 @@ export function cacheRule(walk: Walk): Verdict | Promise<Verdict> {
   const rule = ruleFor(walk, rules, 0);
   if (rule !== undefined) influence(walk, rule, cache, "", 0);
   return undefined;
+}
+
+/** A rule that is tried or kept goes before the policy's own, and its entries are nobody else's: they go with it. */
+function tried(walk: Walk, overlay: Overlay, cache: CacheOptions): boolean {
+  const { method, host, canonicalPath } = walk;
+  const found = ruleIn(overlay, { method, host, path: canonicalPath, payloadBytes: 0 });
+  if (found === undefined) return false;
+  influence(walk, found.rule, cache, "", 0);
+  const own = walk.influence!;
+  walk.influence = { ...own, extra: `suggestion=${found.id};${own.extra}` };
+  return true;
 }
 
 function post(walk: Walk, rules: CompiledRules, cache: CacheOptions): Verdict | Promise<Verdict> {

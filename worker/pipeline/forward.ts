@@ -5,7 +5,7 @@ import { contentLength } from "../core/http/limits.ts";
 import { Attempts } from "../platform/attempts.ts";
 import { NATIVE_BYTES, watchBody } from "../platform/bodies.ts";
 import type { Attempt } from "../platform/instances.ts";
-import { Forwarding } from "./forwarding.ts";
+import { attemptsOf, Forwarding } from "./forwarding.ts";
 import type { Given, Walk } from "./walk.ts";
 
 /** After the deadline by which an exchange must be over, until it counts as ended by the runtime. */
@@ -24,7 +24,8 @@ async function holdAndSend(walk: Walk, forwarding: Forwarding): Promise<Given> {
 }
 
 function send(walk: Walk, forwarding: Forwarding): Promise<Given> {
-  walk.driver = new Attempts(walk.gateway.fleet, walk.service!, forwarding);
+  const { fallbacks } = walk.service!;
+  walk.driver = new Attempts(walk.gateway.fleet, walk.service!, forwarding, fallbacks, attemptsOf(walk));
   return walk.driver.answer();
 }
 

@@ -13,7 +13,7 @@ import { forwardPath } from "../core/http/path.ts";
 import type { Refusal } from "../core/http/problem.ts";
 import { complexityOf } from "../core/http/profile.ts";
 import { dropFields } from "../core/http/request-fields.ts";
-import { isRepeatable } from "../core/resilience/attempts.ts";
+import { isRepeatable, type AttemptOptions } from "../core/resilience/attempts.ts";
 import { affinityCookie, affinityOf } from "../core/routing/affinity.ts";
 import { COMPLEXITY, SECURITY } from "../core/routing/demands.ts";
 import { likeClass, methodBit } from "../core/routing/strategy.ts";
@@ -60,12 +60,13 @@ export class Forwarding implements Exchange<Response> {
     const { fields, ctx, method } = walk;
     const { timeouts, priority } = walk.route!;
     const { body } = walk.request;
-    const { attempts, bufferBytes, waryUntil } = walk.service!;
+    const { bufferBytes, waryUntil } = walk.service!;
+    const attempts = attemptsOf(walk);
     this.#walk = walk;
     this.#body = body;
     this.background = ctx;
     this.priority = priority;
-    this.headersMs = timeouts.headersMs;
+    this.headersMs = walk.overlay?.headersMs ?? timeouts.headersMs;
     this.deadlineAt = walk.arrivedAt + timeouts.attemptsMs;
     // -1: it does not say.
     const length = body === null ? 0 : (contentLength(fields.contentLength) ?? -1);
@@ -128,7 +129,10 @@ export class Forwarding implements Exchange<Response> {
       input.security = SECURITY[securityLevel];
       input.complexity = COMPLEXITY[complexity];
     }
-    service.places?.order(input, walk.place, Date.now(), routing.regions);
+    const { overlay } = walk;
+    service.avoid(overlay?.avoids);
+    const regions = overlay?.regions?.service === compiled.name ? overlay.regions.options : routing.regions;
+    service.places?.order(input, walk.place, Date.now(), regions);
     return this.#like;
   }
 
@@ -231,6 +235,12 @@ export class Forwarding implements Exchange<Response> {
     walk.struck = true;
     if (!countsForBreaker(strikes)) (this.staged ??= new Set()).add(to);
   }
+}
+
+/** How often it may be tried: the service's word, or a suggestion's. */
+export function attemptsOf({ service, overlay }: Walk): AttemptOptions {
+  const own = overlay?.attempts;
+  return own !== undefined && own.service === service!.compiled.name ? own.options : service!.attempts;
 }
 
 /** "timeout" at a moment that may move on meanwhile. */

@@ -10,13 +10,14 @@ import { cache } from "./cache.ts";
 import { guard } from "./guard.ts";
 import { limit } from "./limit.ts";
 import { route } from "./route.ts";
+import { trial } from "./trial.ts";
 import type { Verdict, Walk } from "./walk.ts";
 
 /** A refusal ends the walk as a problem, a `Response` as its answer; undefined lets it go on. Only who must wait returns a promise. */
 export type Step = (walk: Walk) => Verdict | Promise<Verdict>;
 
 /** All of them, in their order, behind `profile`. */
-const STEPS: readonly Step[] = [guard, authenticate, limit, cacheRule, cache, route];
+const STEPS: readonly Step[] = [guard, authenticate, limit, trial, cacheRule, cache, route];
 
 interface Lane {
   readonly rules: RouteRules;

@@ -8,7 +8,7 @@ import type { Walk } from "./walk.ts";
 const LONGEST_PATH = 512;
 
 export function recordOf(walk: Walk, status: number): RequestRecord {
-  const { fields, gateway, policy, route, service, instance, security, refusal, strikes } = walk;
+  const { fields, gateway, policy, route, service, instance, security, refusal, strikes, overlay } = walk;
   const { traceparent: received } = fields;
   const continues = received !== undefined && isTraceparent(received);
   return {
@@ -31,6 +31,7 @@ export function recordOf(walk: Walk, status: number): RequestRecord {
     cache: walk.cacheStatus.slice("sluice; ".length).replace(/;.*/, ""),
     refusal: refusal === undefined ? "" : refusal.code,
     fault: walk.struck && strikes !== undefined ? markOf(strikes) : "",
+    trials: overlay === undefined ? "" : overlay.arms.map(({ id, arm }) => `${id}=${arm}`).join(","),
     tenant: security.tenant,
     keyId: security.keyId,
   };

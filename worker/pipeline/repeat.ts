@@ -176,6 +176,8 @@ function isEverybodys(walk: Walk): boolean {
   const { policy, gateway, rules, route, host, canonicalPath } = walk;
   const { cache } = policy.policy;
   if (cache === false || walk.security !== ANONYMOUS || walk.answerFields !== undefined) return false;
+  // Of what is tried, each request goes its own way.
+  if (walk.overlay !== undefined) return false;
   // Fetching ahead learns from every request.
   if (cache.prefetch !== false && cache.prefetch.enabled) return false;
   const all = rulesOf(policy);

@@ -9,6 +9,7 @@ export function route(walk: Walk): Refusal | undefined | Promise<undefined> {
   const chosen = canary !== undefined && Math.random() * 100 < canary.percent ? canary.service : service;
   walk.service = walk.gateway.fleet.service(walk.policy, chosen);
   if (walk.service.awaitsRegistry) return waitForInstances(walk, chosen);
+  if (walk.overlay?.breaker !== undefined) walk.service.lend(walk.overlay.breaker, walk.arrivedAt);
   strike(walk, chosen);
   return undefined;
 }

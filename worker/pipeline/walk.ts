@@ -16,6 +16,7 @@ import type { HeldPlace } from "../platform/places-held.ts";
 import type { RouteRules } from "../platform/rules.ts";
 import type { InstanceState } from "../platform/instances.ts";
 import type { ServiceState } from "../platform/services.ts";
+import type { Overlay } from "../platform/trials.ts";
 
 const NO_FIELDS = new RequestFields();
 const NOTHING_BEGUN: readonly Uint8Array[] = [];
@@ -113,6 +114,8 @@ export class Walk {
   requestEdits: (readonly [name: string, value: string | null])[] | undefined = undefined;
   /** What experiments do to this request; undefined when none targets it. */
   strikes: readonly Strike[] | undefined = undefined;
+  /** What suggestions that are tried or kept do differently for this request; undefined where there are none. */
+  overlay: Overlay | undefined = undefined;
   /** A fault has really befallen an attempt. */
   struck = false;
   /** Fields of the answer, whoever gives it. */

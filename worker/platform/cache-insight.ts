@@ -5,6 +5,7 @@ import {
   analyseCache,
   cacheInsight,
   hearCache,
+  learnedLifetimes,
   loadCache,
   readCache,
   saveCache,
@@ -12,9 +13,10 @@ import {
   type SavedCacheInsight,
 } from "../core/cache/insight.ts";
 import { Presence } from "../core/cache/presence.ts";
-import type { CacheNews, CacheReading } from "../core/protocol/cache-news.ts";
+import type { CacheNews, CacheReading, LearnedLifetime } from "../core/protocol/cache-news.ts";
 import type { LearnedRate } from "../core/protocol/ledgers.ts";
 import { CACHE_PRESENCE_KEY } from "../core/protocol/names.ts";
+import type { Suggestion } from "../core/protocol/suggestions.ts";
 import type { Env } from "./env.ts";
 import { OffPath } from "./offpath.ts";
 
@@ -57,6 +59,11 @@ export class CacheInsightRoom {
     return readCache(this.#state, this.#presence.count);
   }
 
+  /** Learned lifetimes, as suggestions that were applied: the rule's own `targetStaleness` has asked for it. */
+  lifetimes(): Suggestion[] {
+    return learnedLifetimes(this.#state).map(suggestionOf);
+  }
+
   /** Written down when there is anything new. */
   save(): void {
     if (!this.#dirty) return;
@@ -79,4 +86,22 @@ export class CacheInsightRoom {
     const held = await this.kv.call(() => this.#env.KV.get(CACHE_PRESENCE_KEY, "arrayBuffer"));
     if (held.ok && held.value !== null) this.#presence.merge(new Uint8Array(held.value));
   }
+}
+
+function suggestionOf(learned: LearnedLifetime): Suggestion {
+  const { rule, ttlSeconds, targetStaleness, meanSeconds, entries, since, at } = learned;
+  const mean = Math.round(meanSeconds);
+  return {
+    ...{ id: `lifetime.${rule}`, kind: "lifetime", state: "kept", service: "", route: "" },
+    reason: `${entries} entries got the lifetime that changes seen so far allow, with ${targetStaleness * 100} % of the answers stale at the most`,
+    change: {
+      path: `cache.rules[${rule}].ttlSeconds`,
+      before: JSON.stringify(ttlSeconds === 0 ? null : ttlSeconds),
+      after: JSON.stringify(mean),
+    },
+    effect: { measure: "staleness", expected: targetStaleness, real: null },
+    ...{ expected: { meanSeconds: mean, entries }, confidence: entries / (entries + 20), measured: null },
+    ...{ risk: { share: targetStaleness, reason: "answers that changed before their end" }, holdoutShare: 0 },
+    ...{ proposedAt: since, appliedAt: since, decidedAt: at, decidedBy: "policy", outcome: "in force" },
+  };
 }

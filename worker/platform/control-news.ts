@@ -17,7 +17,7 @@ const TIMEOUT_MS = 1_000;
 const MOST_REFUSALS = 32;
 
 export class ControlNews {
-  epochs: Epochs = { policy: 0, purge: 0, keys: 0, chaos: 0 };
+  epochs: Epochs = { policy: 0, purge: 0, keys: 0, chaos: 0, trials: 0 };
   readonly offPath = new OffPath("ControlObject");
   /** Requests in flight from all other regions, by the region they go to. */
   othersInFlight: Record<string, number> = {};

@@ -11,6 +11,7 @@ import { Fleet } from "./fleet.ts";
 import { Identity } from "./identity.ts";
 import { Isolate } from "./isolate.ts";
 import { Recorder } from "./recorder.ts";
+import { Trials } from "./trials.ts";
 
 export class Gateway {
   readonly env: Env;
@@ -20,6 +21,7 @@ export class Gateway {
   readonly cache = new CacheStore();
   readonly batches: Batches;
   readonly chaos: Chaos;
+  readonly trials: Trials;
   readonly recorder: Recorder;
   readonly keeper: CacheKeeper;
   /** The walk of a request, for those that the gateway makes itself; whoever opens the door puts it here. */
@@ -52,6 +54,7 @@ export class Gateway {
     this.batches = new Batches(env, Date.now);
     this.identity = new Identity(env, this.isolate);
     this.chaos = new Chaos(this.isolate.orders);
+    this.trials = new Trials(this.isolate.orders);
     this.recorder = new Recorder(env);
     this.keeper = new CacheKeeper(env, this.isolate.orders, this.isolate.region, this.cache);
     this.isolate.cache = this.keeper;

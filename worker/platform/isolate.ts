@@ -11,6 +11,7 @@ import type { CacheKeeper } from "./cache/keeper.ts";
 import { ColoNews } from "./colo-news.ts";
 import type { Env } from "./env.ts";
 import { Budgets } from "./budgets.ts";
+import { Evidence } from "./evidence.ts";
 import { Limiter } from "./limiter.ts";
 import { LimiterLink } from "./limiter-link.ts";
 import { HeldPlaces } from "./places-held.ts";
@@ -48,6 +49,8 @@ export class Isolate {
   readonly id: string;
   readonly env: Env;
   readonly metrics = new Metrics();
+  /** What suggestions are made of. */
+  readonly evidence = new Evidence();
   readonly policies: Policies;
   readonly region: RegionLink;
   readonly news: News;
@@ -189,6 +192,8 @@ export class Isolate {
     const security = this.security.drain();
     const cache = this.cache?.drain();
     const refused = source.refused?.();
+    const telemetry = policies.current?.policy.telemetry;
+    const evidence = telemetry === undefined ? undefined : this.evidence.drain(telemetry, this.now());
     return {
       generation: policies.current?.generation ?? 0,
       services: source.drain(),
@@ -201,6 +206,7 @@ export class Isolate {
       ...(security === undefined ? {} : { security }),
       ...(cache === undefined ? {} : { cache }),
       ...(refused === undefined ? {} : { refused }),
+      ...(evidence === undefined ? {} : { evidence }),
       ...(problem === undefined ? {} : { policyError: `${problem.path} ${problem.message}`.trim() }),
     };
   }

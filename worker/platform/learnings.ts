@@ -1,14 +1,9 @@
 // What `InsightObject` learns of each service (SEEDS P10, P11): with which weights `intelligent_adaptive` mixes its ways of looking. Regions
 // bring how choices turned out, and are told the mix that came of it. A change of a mix is stored in the turn that makes it;
 // evidence now and then.
-import type {
-  InsightReading,
-  LearningReading,
-  LearnNews,
-  LearnSettings,
-  Suggestion,
-} from "../core/protocol/insight.ts";
+import type { InsightReading, LearningReading, LearnNews, LearnSettings } from "../core/protocol/insight.ts";
 import type { Mix } from "../core/protocol/reports.ts";
+import type { Suggestion } from "../core/protocol/suggestions.ts";
 import {
   addTally,
   EXPERTS,
@@ -94,6 +89,11 @@ export class Learnings {
     this.#sql.exec("DELETE FROM learning WHERE service = ?", service);
   }
 
+  has(id: string): boolean {
+    const { service, number } = partsOf(id);
+    return this.#learning.get(service)?.state.records.some((each) => each.id === number) ?? false;
+  }
+
   decide(id: string, decision: "apply" | "rollback", now: number): Suggestion | undefined {
     const { service, number } = partsOf(id);
     const learning = this.#learning.get(service);
@@ -113,7 +113,7 @@ export class Learnings {
     });
     const suggestions = [...this.#learning.values()]
       .flatMap(({ state }) => state.records.map((record) => suggestionOf(record, state)))
-      .toSorted((a, b) => b.appliedAt - a.appliedAt || b.id.localeCompare(a.id));
+      .toSorted((a, b) => b.appliedAt - a.appliedAt || b.id.localeCompare(a.id, "en", { numeric: true }));
     return { learning: Object.fromEntries(learning), suggestions: suggestions.slice(0, SUGGESTIONS_SHOWN) };
   }
 
@@ -126,11 +126,29 @@ export class Learnings {
 
 const sameMix = (a: Mix, b: Mix): boolean => EXPERTS.every((expert) => a[expert] === b[expert]);
 
-const suggestionOf = (record: Optimisation, { mix }: LearnState): Suggestion => ({
-  ...record,
-  id: `${record.service}.${record.id}`,
-  inForce: sameMix(record.after, mix),
-});
+/** The weights are the policy's start until something is learned: what is before a change stands in the record. */
+function suggestionOf(record: Optimisation, { mix, records }: LearnState): Suggestion {
+  const { id, kind, service, before, after, expectedImprovement, confidence, appliedAt, effectiveness } = record;
+  const isInForce = sameMix(after, mix);
+  const undone = records.find((each) => each.id > id && each.kind === "revert" && sameMix(each.after, before));
+  const state = isInForce ? "kept" : undone === undefined ? "superseded" : "rolled_back";
+  const reason =
+    kind === "mix"
+      ? "choices turned out better where these weights agreed with them"
+      : "answers got worse after a change, or an operator took it back: the weights before it";
+  return {
+    ...{ id: `${service}.${id}`, kind: "mix", state, service, route: "", reason },
+    change: {
+      path: `services.${service}.routing.adaptive`,
+      before: JSON.stringify(before),
+      after: JSON.stringify(after),
+    },
+    effect: { measure: "worth", expected: expectedImprovement, real: effectiveness },
+    ...{ expected: {}, confidence, risk: { share: 0, reason: "" }, measured: null, holdoutShare: 0 },
+    ...{ proposedAt: appliedAt, appliedAt, decidedAt: undone?.appliedAt ?? appliedAt, decidedBy: "insight" },
+    outcome: isInForce ? "in force" : undone === undefined ? "a later change stands in its place" : "taken back",
+  };
+}
 
 /** Service names may hold dots: the number stands behind the last one. */
 function partsOf(id: string): { service: string; number: number } {

@@ -24,8 +24,8 @@ export class Ledgers {
   /** In memory: what a crash loses of it is a few seconds of news. */
   readonly outdated = new OutdatedLog();
   /** The newest entry of each. */
-  readonly numbers: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };
-  readonly #floors: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };
+  readonly numbers: LedgerNumbers = { purge: 0, keys: 0, chaos: 0, trials: 0 };
+  readonly #floors: LedgerNumbers = { purge: 0, keys: 0, chaos: 0, trials: 0 };
   #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {

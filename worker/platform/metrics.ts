@@ -3,6 +3,7 @@
 // the series grow; what is over the bound is counted under `other`.
 
 import type { Slice, SliceRow } from "../core/protocol/rollups.ts";
+import type { Arm } from "../core/protocol/suggestions.ts";
 import { clearSketch, flatten, record, sketch, type Sketch } from "../core/stats/sketch.ts";
 import type { TierName } from "../core/cache/influence.ts";
 import { AiCounts } from "./ai-counts.ts";
@@ -11,6 +12,7 @@ const MOST_ROUTES = 300;
 const MOST_INSTANCES = 2_000;
 const MOST_CODES = 64;
 const MOST_EXPERIMENTS = 48;
+const MOST_TRIALS = 128;
 const OTHER = "other";
 
 /** Upper bounds of the response time histogram, ms; one more bucket holds the rest. */
@@ -103,6 +105,8 @@ export class Metrics {
   readonly panics = new Map<string, number>();
   /** Requests that experiments target, by experiment and group. */
   #experiments = new Map<string, Untold & { readonly experiment: string; readonly group: Group }>();
+  /** Requests that suggestions are tried on, by trial and group. */
+  #trials = new Map<string, Untold & { readonly trial: string; readonly arm: Arm }>();
   /** By the route's id, then the service's name: a canary makes two of one route. */
   #routes = new Map<string, Map<string, RouteSeries>>();
   /** Hits since the last report that a level below memory answered. */
@@ -160,6 +164,21 @@ export class Metrics {
     record(own.times, totalMs);
   }
 
+  /** The same request, as one that a suggestion is tried on. */
+  trial(trial: string, arm: Arm, status: number, totalMs: number, cache: CacheWord, retries: number): void {
+    const key = `${trial} ${arm}`;
+    let own = this.#trials.get(key);
+    if (own === undefined) {
+      if (this.#trials.size >= MOST_TRIALS) return;
+      this.#trials.set(key, (own = { trial, arm, ...untold() }));
+    }
+    own.classes[status >= 100 && status < 600 ? (status / 100) | 0 : 0]!++;
+    if (retries > 0) own.retries += retries;
+    if (cache !== "unasked") own.lookups++;
+    if (cache === "hit") own.hits++;
+    record(own.times, totalMs);
+  }
+
   /** What happened since the last call, for the report; the series without news are left out. */
   slices(): SliceRow[] {
     const rows: SliceRow[] = [];
@@ -181,6 +200,12 @@ export class Metrics {
       const slice = tell(own);
       if (slice === undefined) this.#experiments.delete(key);
       else rows.push({ experiment, group, ...slice });
+    }
+    for (const [key, own] of this.#trials) {
+      const { trial, arm } = own;
+      const slice = tell(own);
+      if (slice === undefined) this.#trials.delete(key);
+      else rows.push({ trial, arm, ...slice });
     }
     rows.push(...this.ai.slices());
     return rows;

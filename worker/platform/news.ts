@@ -29,7 +29,7 @@ export interface NewsSource {
 }
 
 export class News {
-  epochs: Epochs = { policy: 0, purge: 0, keys: 0, chaos: 0 };
+  epochs: Epochs = { policy: 0, purge: 0, keys: 0, chaos: 0, trials: 0 };
   /** When the epochs were true, epoch ms; 0 for never. */
   asOf = 0;
   /** Requests that waited for news, and how long together, ms: the one wait of the hot path, so it is counted. */
@@ -58,6 +58,7 @@ export class News {
       purge: Math.max(mine.purge, epochs.purge),
       keys: Math.max(mine.keys, epochs.keys),
       chaos: Math.max(mine.chaos, epochs.chaos),
+      trials: Math.max(mine.trials, epochs.trials),
     };
     this.asOf = Math.max(this.asOf, this.#now() - ageMs);
     // News that came in old is asked for again, but not at once by every request: its source is asking already.

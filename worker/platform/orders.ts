@@ -18,14 +18,15 @@ export type Hear = (entries: readonly LedgerEntry[], lostBelow: number) => void;
 
 export class Orders {
   /** The newest number heard of each ledger: what a report tells, so that the reply brings only what is newer. */
-  readonly numbers: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };
+  readonly numbers: LedgerNumbers = { purge: 0, keys: 0, chaos: 0, trials: 0 };
   readonly #standing: Record<Ledger, Map<string, LedgerEntry>> = {
     purge: new Map(),
     keys: new Map(),
     chaos: new Map(),
+    trials: new Map(),
   };
-  readonly #floors: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };
-  readonly #subscribers: Record<Ledger, Hear[]> = { purge: [], keys: [], chaos: [] };
+  readonly #floors: LedgerNumbers = { purge: 0, keys: 0, chaos: 0, trials: 0 };
+  readonly #subscribers: Record<Ledger, Hear[]> = { purge: [], keys: [], chaos: [], trials: [] };
 
   subscribe(ledger: Ledger, hear: Hear): void {
     this.#subscribers[ledger].push(hear);

@@ -119,12 +119,14 @@ export class ServicePlaces {
   order(input: ChoiceInput, place: Place | undefined, now: number, options: RegionOptions): void {
     const from = place ?? this.#here;
     const square = `${Math.round(from.latitude / SQUARE_DEGREES)},${Math.round(from.longitude / SQUARE_DEGREES)}`;
-    let kept = this.#orders.get(square);
+    // Requests of one place may be told to hand over at different loads.
+    const name = `${square} ${options.spillAtLoad}`;
+    let kept = this.#orders.get(name);
     if (kept === undefined || now >= kept.until) {
       const order = orderRegions(this.#regions, from, this.#preferred.get(square, now), options);
       const [home] = order.stay;
       if (home !== undefined && options.preferredSeconds > 0) this.#preferred.keep(square, home, now, options);
-      this.#orders.set(square, (kept = { order, until: now + ORDERS_GOOD_MS }));
+      this.#orders.set(name, (kept = { order, until: now + ORDERS_GOOD_MS }));
     }
     input.regionOrder = regionOrderFor(kept.order, input.chance);
     input.elsewhereMs = kept.order.elsewhereMs;

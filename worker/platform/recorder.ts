@@ -4,12 +4,11 @@
 import { dataPoint, logLine, type RequestRecord } from "../core/insight/record.ts";
 import { traces } from "../core/insight/otlp.ts";
 import type { Policy } from "../core/policy/schema.ts";
-import { addressProblem } from "../core/policy/targets.ts";
 import type { Chance } from "../core/stats/chance.ts";
-import { headersFor } from "./call-headers.ts";
 import type { Env } from "./env.ts";
 import type { Background } from "./news.ts";
 import { OffPath } from "./offpath.ts";
+import { postOtlp } from "./otlp-post.ts";
 
 const BATCH_MS = 1_000;
 const MOST_SPANS = 100;
@@ -80,25 +79,7 @@ export class Recorder {
     const records = this.#spans;
     this.#spans = [];
     if (records.length === 0) return;
-    const sent = await this.otlp.call(() => this.#post(otlp, records), otlp.timeoutMs);
+    const sent = await this.otlp.call(() => postOtlp(otlp, "traces", traces(records, otlp), this.#env), otlp.timeoutMs);
     if (!sent.ok) this.lost += records.length;
-  }
-
-  async #post(otlp: Exclude<Telemetry["otlp"], false>, records: readonly RequestRecord[]): Promise<void> {
-    const url = `${otlp.url.replace(/\/+$/, "")}/v1/traces`;
-    const address = addressProblem(url, "local", { allowPrivate: this.#env.ALLOW_PRIVATE === "true" });
-    if (address !== undefined) throw new Error(`its address ${address}`);
-    const headers = headersFor(otlp.headers, this.#env);
-    if (!headers.ok) throw new Error(headers.error);
-    headers.value.set("content-type", "application/json");
-    const answer = await fetch(url, {
-      method: "POST",
-      headers: headers.value,
-      body: JSON.stringify(traces(records, otlp)),
-      redirect: "manual",
-      signal: AbortSignal.timeout(otlp.timeoutMs),
-    });
-    await answer.body?.cancel();
-    if (!answer.ok) throw new Error(`answered ${answer.status}`);
   }
 }

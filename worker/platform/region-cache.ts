@@ -28,6 +28,7 @@ export class RegionCache {
   #admitted: string[] = [];
   #warm = { fetched: 0, used: 0, unused: 0, refused: 0 };
   #rules: CacheNews["rules"];
+  #lifetimes = new Map<string, [entries: number, seconds: number]>();
   #analyseEverySeconds = 300;
   /** By hash: what was found outdated when, and until when it is told. */
   #outdated = new Map<number, { readonly at: number; readonly until: number }>();
@@ -66,6 +67,11 @@ export class RegionCache {
       else if (this.#visits.size < MOST_VISITED) this.#visits.set(key, { ...news, visits: [...news.visits] });
     }
     this.#rules = cache.rules ?? this.#rules;
+    for (const [rule, [entries, seconds]] of Object.entries(cache.lifetimes ?? {})) {
+      const held = this.#lifetimes.get(rule) ?? [0, 0];
+      if (held[0] > 0 || this.#lifetimes.size < MOST_PATTERNS)
+        this.#lifetimes.set(rule, [held[0] + entries, held[1] + seconds]);
+    }
   }
 
   /** From every copy of a report, for saying it twice changes nothing. */
@@ -112,9 +118,11 @@ export class RegionCache {
       warm: this.#warm,
       ...(this.#visits.size === 0 ? {} : { visits: Object.fromEntries(this.#visits) }),
       ...(this.#rules === undefined ? {} : { rules: this.#rules }),
+      ...(this.#lifetimes.size === 0 ? {} : { lifetimes: Object.fromEntries(this.#lifetimes) }),
     };
     this.#keys.clear();
     this.#patterns.clear();
+    this.#lifetimes.clear();
     this.#admitted = [];
     this.#visits = new Map();
     this.#warm = { fetched: 0, used: 0, unused: 0, refused: 0 };

@@ -1,6 +1,7 @@
 // What happened in a region, on its way to the one `InsightObject`: slices of all isolates' reports, merged and told once a second of
 // traffic. A batch that may have been lost is told again under its own number, which is counted once; meanwhile what comes is
 // kept for the next. While `InsightObject` is away, slices merge and nothing grows.
+import { takeKinds, type Kind } from "../core/insight/kinds.ts";
 import { INSIGHT_NAME } from "../core/protocol/names.ts";
 import { MOST_SERIES } from "../core/insight/rollup.ts";
 import type { InstanceDelta, Report } from "../core/protocol/reports.ts";
@@ -13,10 +14,12 @@ import {
   type SliceRow,
   type Slices,
 } from "../core/protocol/rollups.ts";
+import type { EvidenceNews, RepeatRow } from "../core/protocol/suggestions.ts";
 import type { Env } from "./env.ts";
 import { OffPath } from "./offpath.ts";
 
 const TIMEOUT_MS = 1_000;
+const MOST_REPEATS = 500;
 
 export class RegionRollups {
   readonly offPath = new OffPath("InsightObject");
@@ -24,6 +27,9 @@ export class RegionRollups {
   leftOut = 0;
   #env: Pick<Env, "INSIGHT">;
   #slices: Slices = {};
+  /** Of kinds of requests, by name, and of answers that were looked at. */
+  #kinds = new Map<string, Kind>();
+  #repeats: RepeatRow[] = [];
   #series = 0;
   #number = 0;
   #unconfirmed: RollupBatch | undefined;
@@ -49,6 +55,19 @@ export class RegionRollups {
         if (slice !== undefined) this.#add(seriesName("instance", `${service}/${id}`), slice);
       }
     }
+    if (report.evidence === undefined) return;
+    this.leftOut += takeKinds(this.#kinds, report.evidence.kinds, report.region);
+    const room = MOST_REPEATS - this.#repeats.length;
+    this.#repeats.push(...report.evidence.repeats.slice(0, Math.max(0, room)));
+  }
+
+  #evidence(region: string): EvidenceNews | undefined {
+    if (this.#kinds.size + this.#repeats.length === 0) return undefined;
+    const kinds = [...this.#kinds.values()];
+    const repeats = this.#repeats;
+    this.#kinds = new Map();
+    this.#repeats = [];
+    return { region, kinds, repeats };
   }
 
   #add(series: SeriesName, slice: Slice): void {
@@ -69,7 +88,11 @@ export class RegionRollups {
       if (this.#unconfirmed !== undefined) confirmed = await this.#exchange(this.#unconfirmed);
       if (!confirmed || this.#series === 0) return;
       this.#number = Math.max(Date.now(), this.#number + 1);
-      this.#unconfirmed = { region, number: this.#number, slices: this.#slices };
+      const evidence = this.#evidence(region);
+      this.#unconfirmed = {
+        ...{ region, number: this.#number, slices: this.#slices },
+        ...(evidence === undefined ? {} : { evidence }),
+      };
       this.#slices = {};
       this.#series = 0;
       await this.#exchange(this.#unconfirmed);
@@ -86,10 +109,9 @@ export class RegionRollups {
 }
 
 /** Whose series a row counts for. */
-function seriesOf(
-  { route, service, provider, model, level, experiment, group }: SliceRow,
-  region: string,
-): SeriesName[] {
+function seriesOf(row: SliceRow, region: string): SeriesName[] {
+  const { route, service, provider, model, level, experiment, group, trial, arm } = row;
+  if (trial !== undefined) return arm === undefined ? [] : [seriesName(arm, trial)];
   const series: SeriesName[] = [];
   if (experiment !== undefined) {
     if (group === "faulted" || group === "control") series.push(seriesName(group, experiment));

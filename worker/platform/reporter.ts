@@ -27,6 +27,7 @@ export type Findings = Pick<
   | "slices"
   | "security"
   | "cache"
+  | "evidence"
 >;
 
 export interface ReporterLinks {

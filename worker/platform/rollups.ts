@@ -49,10 +49,10 @@ export class Rollups {
     this.#minute = rowOf(Math.min(newest?.at ?? now, now), MINUTE);
   }
 
-  /** Counts a batch in, once. */
-  take({ region, number, slices }: RollupBatch, now: number): void {
+  /** Counts a batch in, once; whether it was new. */
+  take({ region, number, slices }: RollupBatch, now: number): boolean {
     const known = this.#numbers.get(region);
-    if (known !== undefined ? number <= known : this.#numbers.size >= MOST_REGIONS) return;
+    if (known !== undefined ? number <= known : this.#numbers.size >= MOST_REGIONS) return false;
     const at = rowOf(now, SECOND);
     const second = this.#seconds.get(at) ?? {};
     this.#storage.transactionSync(() => {
@@ -64,6 +64,7 @@ export class Rollups {
     this.#numbers.set(region, number);
     this.#seconds.set(at, second);
     if (this.#seconds.size > WINDOW_ROWS) this.#seconds.delete(this.#seconds.keys().next().value!);
+    return true;
   }
 
   /** Merges what is over: minutes out of seconds, hours out of minutes. */

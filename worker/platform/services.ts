@@ -43,6 +43,8 @@ const SCORES_GOOD_MS = 1_000;
 const SLOW_START_FROM = 0.1;
 /** Load that an upstream told longer ago says nothing about now. */
 const LOAD_GOOD_MS = 10_000;
+const LENT_MS = 1_000;
+const NONE: readonly number[] = [];
 
 export class ServiceState implements AttemptKeeper {
   readonly compiled: CompiledService;
@@ -53,7 +55,12 @@ export class ServiceState implements AttemptKeeper {
   readonly strategy: Strategy;
   /** Filled anew before each choice. */
   readonly input: ChoiceInput;
-  readonly breaker: BreakerOptions;
+  /** The policy's, or for a moment what a suggestion that is tried makes of it. */
+  breaker: BreakerOptions;
+  readonly #ownBreaker: BreakerOptions;
+  #lentUntil = Infinity;
+  /** Indexes of instances that the request at hand is rather not sent to. */
+  #avoided: readonly number[] = NONE;
   readonly attempts: AttemptOptions;
   readonly hedgeAfter: number | "p95" | false;
   /** Request bodies up to this are kept for a second try. */
@@ -119,7 +126,7 @@ export class ServiceState implements AttemptKeeper {
     this.#choices = this.strategy.name === "intelligent_adaptive" && routing.adaptive.learn ? tally() : undefined;
     this.input = choiceInput(around.chance);
     this.input.explore = routing.exploreShare;
-    this.breaker = breaker === false ? NEVER_OPENS : breaker;
+    this.breaker = this.#ownBreaker = breaker === false ? NEVER_OPENS : breaker;
     this.attempts = attempts === false ? SINGLE_ATTEMPT : attempts;
     this.hedgeAfter = attempts === false ? false : attempts.hedgeAfter;
     this.bufferBytes = attempts === false ? 0 : attempts.bufferBytes;
@@ -134,6 +141,22 @@ export class ServiceState implements AttemptKeeper {
     this.limits = Limits.from(concurrency, former?.limits);
   }
 
+  // --- what suggestions that are tried do ---
+
+  /** Another threshold for what is slow, until somebody says otherwise or for a second. */
+  lend(lent: { readonly service: string; readonly slowMs: number } | undefined, now: number): void {
+    const isMeant = lent !== undefined && lent.service === this.compiled.name && this.#ownBreaker !== NEVER_OPENS;
+    this.#lentUntil = isMeant ? now + LENT_MS : Infinity;
+    if (!isMeant) this.breaker = this.#ownBreaker;
+    else if (this.breaker.slowMs !== lent.slowMs) this.breaker = { ...this.#ownBreaker, slowMs: lent.slowMs };
+  }
+
+  /** The next choice prefers others to this instance. */
+  avoid(avoided: { readonly service: string; readonly instance: string } | undefined): void {
+    if (avoided === undefined || avoided.service !== this.compiled.name) this.#avoided = NONE;
+    else this.#avoided = [this.instances.findIndex(({ compiled }) => compiled.id === avoided.instance)];
+  }
+
   // --- who takes the next request ---
 
   /**
@@ -144,6 +167,7 @@ export class ServiceState implements AttemptKeeper {
   take(tried: readonly number[], mayProbe: boolean, asked: boolean, held: Limiter | undefined, now: number): number {
     if (!this.#calm) this.#look(now);
     if (now >= this.#refreshAt) this.#refresh(now);
+    if (now >= this.#lentUntil) this.lend(undefined, now);
     const { whole } = this.limits;
     if (whole !== undefined && whole !== held && !hasRoom(whole)) return NO_PLACE_FREE;
     this.#sawFull = false;
@@ -164,11 +188,18 @@ export class ServiceState implements AttemptKeeper {
     }
     const { input, candidates } = this;
     input.now = now;
-    input.exclude = tried;
+    let avoided = this.#avoided;
+    input.exclude = avoided.length === 0 ? tried : [...tried, ...avoided];
     const recorded = --this.#untilRecord <= 0;
     const beganMs = recorded ? performance.now() : 0;
     for (;;) {
-      const chosen = chooseInstance(this.strategy, candidates, input);
+      let chosen = chooseInstance(this.strategy, candidates, input);
+      if (chosen < 0 && avoided.length > 0) {
+        // Nobody else is there: rather this one than none.
+        input.exclude = input.exclude.filter((index) => !avoided.includes(index) || tried.includes(index));
+        avoided = NONE;
+        chosen = chooseInstance(this.strategy, candidates, input);
+      }
       if (input.state.last.panic) this.#around.panicked(this.compiled.name);
       if (chosen === REFUSED && !this.#sawFull && this.#needs === 0) return NO_SHARE_LEFT;
       if (chosen < 0) break;
@@ -227,6 +258,7 @@ export class ServiceState implements AttemptKeeper {
   standing(tried: readonly number[], now: number): { readonly others: boolean; readonly same: boolean } {
     if (!this.#calm) this.#look(now);
     const { input, candidates, instances } = this;
+    input.exclude = tried;
     let others = false;
     let same = false;
     for (let index = 0; index < candidates.length; index++) {

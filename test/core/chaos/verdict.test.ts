@@ -72,6 +72,7 @@ describe("recommendations", () => {
     ["hedgeAfter", { whole: figures({ p95Ms: 300 }) }],
     ["maxOpenMs", { recoverySeconds: Infinity }],
     ["hardly noticed", {}],
+    ["Criteria were not met: struck 95.0 %", { blastShare: 0.95 }],
     ["run it longer", { whole: figures({ requests: 3 }) }],
   ])("speak of %s", (words, seen) => expect(recommendations(spec(), sight(seen)).join(" ")).toContain(words));
 });

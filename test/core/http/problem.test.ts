@@ -15,6 +15,7 @@ function refusalOf(code: RefusalCode): Refusal {
       return { code, accept: "application/json" };
     case "body_invalid":
     case "policy_invalid":
+    case "conflict":
       return { code, errors: [{ path: "routes[0].service", message: "names no service" }] };
     case "rate_limited":
     case "no_instance":

@@ -7,7 +7,7 @@ const record = (more: Partial<RequestRecord> = {}): RequestRecord => ({
   ...{ at: 1_700_000_000_000, correlationId: "c1", parentSpan: "", region: "weur", generation: 3, method: "GET" },
   ...{ traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", host: "api.example.com", path: "/a" },
   ...{ route: "/a/*", service: "web", instance: "web-1", status: 200, tookMs: 12.5, upstreamMs: 10, attempts: 1 },
-  ...{ cache: "fwd=miss", refusal: "", fault: "", tenant: "", keyId: "" },
+  ...{ cache: "fwd=miss", refusal: "", fault: "", trials: "", tenant: "", keyId: "" },
   ...more,
 });
 const ai = {
@@ -39,6 +39,7 @@ describe("a record", () => {
       "openai",
       "m",
       "c1",
+      "",
     ]);
     expect(doubles).toEqual([200, 12.5, 10, 1, 3, 5, 7, 0.01, 90]);
   });

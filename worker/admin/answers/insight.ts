@@ -1,6 +1,7 @@
 // Answers about what happened and what follows from it: curves, alerts, experiments, suggestions.
 import * as v from "valibot";
 import { experimentOptions } from "../../core/chaos/options.ts";
+import { SUGGESTION_KINDS, SUGGESTION_STATES } from "../../core/protocol/suggestions.ts";
 import { count, figures, heard, millis, next, share, texts, time } from "./words.ts";
 import { mix } from "./policy.ts";
 
@@ -137,21 +138,55 @@ export const experiment = v.object({
 
 export const experiments = v.object({ items: v.array(experiment), next });
 
+const arm = v.object({
+  requests: count,
+  errorRate: v.pipe(share, v.description("Share of 5xx.")),
+  meanMs: millis,
+  p95Ms: millis,
+  hitRatio: share,
+  attempts: v.pipe(v.number(), v.description("Attempts per request.")),
+});
+
 const suggestionFields = {
   id: v.string(),
-  kind: v.picklist(["mix", "revert"]),
-  service: v.string(),
-  before: mix,
-  after: mix,
-  expectedImprovement: v.number(),
+  kind: v.picklist(SUGGESTION_KINDS),
+  state: v.picklist(SUGGESTION_STATES),
+  service: v.pipe(v.string(), v.description('"" where it belongs to none.')),
+  route: v.pipe(v.string(), v.description('"" where it belongs to none.')),
+  reason: v.pipe(v.string(), v.description("What was seen, in a sentence.")),
+  change: v.object({
+    path: v.pipe(v.string(), v.description("Where in the policy it would stand.")),
+    before: v.pipe(v.unknown(), v.description("What stands there; null for nothing.")),
+    after: v.unknown(),
+  }),
+  effect: v.object({
+    measure: v.picklist(["mean_ms", "error_rate", "hit_ratio", "attempts", "worth", "staleness"]),
+    expected: v.pipe(v.number(), v.description("As a share; positive is better.")),
+    real: v.pipe(v.nullable(v.number()), v.description("As measured; null while nothing is.")),
+  }),
+  expected: v.pipe(figures, v.description("Further figures of what is expected, by name with its unit.")),
   confidence: share,
+  risk: v.object({ share, reason: v.string() }),
+  measured: v.nullable(
+    v.object({
+      changed: arm,
+      holdout: arm,
+      verdict: v.picklist(["waiting", "better", "worse", "alike"]),
+      deviations: v.pipe(v.number(), v.description("Standard errors between both; positive is better.")),
+    }),
+  ),
+  holdoutShare: v.pipe(share, v.description("0 to 1; 0 while nothing is changed.")),
+  proposedAt: time,
   appliedAt: time,
-  effectiveness: v.nullable(v.number()),
-  inForce: v.boolean(),
+  decidedAt: time,
+  decidedBy: v.pipe(v.string(), v.description("Who applied it or took it back last: an actor, or `insight`.")),
+  outcome: v.pipe(v.string(), v.description("Why it stands as it does, in a sentence.")),
 };
 
+export const suggestion = v.object(suggestionFields);
+
 export const suggestions = v.object({
-  items: v.array(v.object(suggestionFields)),
+  items: v.array(suggestion),
   next,
   learning: v.record(v.string(), v.object({ start: mix, mix, choices: count, analysedAt: time })),
 });

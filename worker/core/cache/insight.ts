@@ -6,6 +6,7 @@ import type {
   CacheNews,
   CacheReading,
   ChangeReading,
+  LearnedLifetime,
   RuleFacts,
   UsageCounts,
   UsageReading,
@@ -42,6 +43,8 @@ export interface CacheInsight {
   /** By the hash of a key. */
   changes: FleetChanges;
   nextId: number;
+  /** By rule. */
+  lifetimes: Record<string, { entries: number; meanSeconds: number; since: number; at: number }>;
 }
 
 export const cacheInsight = (now: number): CacheInsight => ({
@@ -56,6 +59,7 @@ export const cacheInsight = (now: number): CacheInsight => ({
   advice: [],
   changes: new Map(),
   nextId: 1,
+  lifetimes: {},
 });
 
 export const countsOf = ({ hits, stale, misses, stored, savedMs, bytes }: Usage): UsageCounts => [
@@ -95,8 +99,35 @@ export function hearCache(state: CacheInsight, news: CacheNews, now: number): Le
   }
   addWarm(state.warm, news.warm);
   if (news.rules !== undefined) state.rules = news.rules;
+  for (const [rule, [entries, seconds]] of Object.entries(news.lifetimes ?? {}))
+    hearLifetime(state, rule, entries, seconds, now);
   if (now - state.halvedAt >= DAY_MS) halve(state, now);
   return news.visits === undefined ? [] : hearVisits(state.changes, news.visits);
+}
+
+/** The newest entries count for this much at the most. */
+const NEWEST_SHARE = 0.3;
+
+function hearLifetime(state: CacheInsight, rule: string, entries: number, seconds: number, now: number): void {
+  const known = Object.hasOwn(state.lifetimes, rule) ? state.lifetimes[rule] : undefined;
+  if (!(entries > 0) || (known === undefined && Object.keys(state.lifetimes).length >= MOST_PATTERNS)) return;
+  const mean = seconds / entries;
+  const share = known === undefined ? 1 : Math.min(NEWEST_SHARE, entries / (known.entries + entries));
+  state.lifetimes[rule] = {
+    entries: (known?.entries ?? 0) + entries,
+    meanSeconds: known === undefined ? mean : known.meanSeconds + share * (mean - known.meanSeconds),
+    since: known?.since ?? now,
+    at: now,
+  };
+}
+
+/** Of the rules that learn by the policy in force. */
+export function learnedLifetimes({ lifetimes, rules }: CacheInsight): LearnedLifetime[] {
+  return Object.entries(lifetimes).flatMap(([rule, learned]) => {
+    const facts = Object.hasOwn(rules, rule) ? rules[rule] : undefined;
+    if (facts?.targetStaleness === undefined) return [];
+    return [{ rule, ttlSeconds: facts.ttlSeconds, targetStaleness: facts.targetStaleness, ...learned }];
+  });
 }
 
 export function addWarm(into: WarmCounts, more: WarmCounts | undefined): void {
@@ -258,7 +289,7 @@ const readingOf = (name: string, usage: Usage): UsageReading => ({
 /** Plain JSON for an object's storage. */
 export interface SavedCacheInsight extends Pick<
   CacheInsight,
-  "since" | "halvedAt" | "analysedAt" | "rules" | "warm" | "advice" | "nextId"
+  "since" | "halvedAt" | "analysedAt" | "rules" | "warm" | "advice" | "nextId" | "lifetimes"
 > {
   keys: [string, KeyUsage, string][];
   patterns: [string, PatternState][];
@@ -274,6 +305,7 @@ export const saveCache = (state: CacheInsight): SavedCacheInsight => ({
   warm: state.warm,
   advice: state.advice,
   nextId: state.nextId,
+  lifetimes: state.lifetimes,
   keys: [...state.keys.entries()].map(([key, usage]) => [key, usage, state.patternOf.get(key) ?? ""]),
   patterns: [...state.patterns],
   changes: [...state.changes],
@@ -283,6 +315,8 @@ export function loadCache(saved: SavedCacheInsight): CacheInsight {
   const { keys, patterns, changes = [], ...rest } = saved;
   const state: CacheInsight = {
     ...rest,
+    // Stored before lifetimes were told.
+    lifetimes: rest.lifetimes ?? {},
     keys: new TopKeys(MOST_KEYS),
     patternOf: new Map(),
     patterns: new Map(patterns),

@@ -115,7 +115,12 @@ export function recommendations(spec: Experiment, sight: Sight): string[] {
     advice.push(
       `It took ${recoverySeconds === Infinity ? "longer than was watched" : `${Math.round(recoverySeconds)} s`} until errors were back to normal: look at \`breaker.maxOpenMs\` and \`rampMs\`.`,
     );
-  if (advice.length === 0)
+  const broken = criteria(spec, sight).filter(({ met }) => !met);
+  if (advice.length === 0 && broken.length > 0)
+    advice.push(
+      `Criteria were not met: ${broken.map(inWords).join("; ")}. Look at what struck requests met next: \`attempts\` (max, retryBudget), \`fallback\`, the breaker.`,
+    );
+  else if (advice.length === 0)
     advice.push(
       `Clients hardly noticed: ${percent(whole.errorRate)} errors while ${percent(faulted.requests / whole.requests)} of requests were struck. Try a greater share, or another kind of fault.`,
     );

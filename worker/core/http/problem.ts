@@ -22,6 +22,7 @@ export type Refusal =
   | { readonly code: "no_route" }
   | { readonly code: "not_found" }
   | { readonly code: "method_not_allowed"; readonly allow: string }
+  | { readonly code: "conflict"; readonly errors: readonly FieldError[] }
   | { readonly code: "precondition_failed" }
   | { readonly code: "precondition_required" }
   | { readonly code: "idempotency_key_reused" }
@@ -91,6 +92,7 @@ export const PROBLEMS: { readonly [Code in RefusalCode]: Problem } = {
   no_route: { status: 404, title: "No route", detail: "No route of the policy takes this request." },
   not_found: { status: 404, title: "Not found" },
   method_not_allowed: { status: 405, title: "Method not allowed" },
+  conflict: { status: 409, title: "Not as things stand" },
   precondition_failed: { status: 412, title: "Precondition failed" },
   // RFC 6585 §3
   precondition_required: {

@@ -1,6 +1,7 @@
 // What a policy may say about knowing: alerts (A17), who is told, what is recorded, and what may be suggested from it (P11).
 import * as v from "valibot";
 import {
+  bytes,
   callHeaders,
   count,
   httpUrl,
@@ -117,6 +118,8 @@ const otlp = v.strictObject({
   headers: v.optional(callHeaders, {}),
   traces: v.optional(v.boolean(), true),
   metrics: v.optional(v.boolean(), false),
+  /** Metrics are told so often, while there is traffic. */
+  metricsSeconds: v.optional(seconds, 10),
   sampleRate: v.optional(share, 1),
   timeoutMs: v.optional(millis, 5000),
   /** GenAI attributes on AI calls. */
@@ -132,6 +135,16 @@ const suggestions = v.strictObject({
   holdoutShare: v.optional(share, 0.1),
   /** Share of uncached answers whose bodies are hashed, to see which repeat themselves. */
   hashShare: v.optional(share, 0.01),
+  /** Bodies that are longer, or of unknown length, are not looked at. */
+  hashBytes: v.optional(v.pipe(bytes, v.maxValue(1_048_576)), 65_536),
+  /** Requests of each group without which nothing is said. */
+  minimumRequests: v.optional(count, 200),
+  /** A trial that has shown no difference by then is over. */
+  trialSeconds: v.optional(seconds, 3600),
+  /** What was taken back is not proposed again for so long. */
+  restSeconds: v.optional(secondsOrZero, 86_400),
+  /** Trials at once; and never two on one route. */
+  maxTrials: v.optional(v.pipe(count, v.maxValue(16)), 4),
 });
 
 export const telemetryOptions = v.strictObject({

@@ -39,6 +39,7 @@ function spanOf(record: RequestRecord, { genAi }: OtlpOptions): object {
     attribute("sluice.correlation_id", record.correlationId),
     attribute("sluice.refusal", record.refusal),
     attribute("sluice.fault", record.fault),
+    attribute("sluice.trials", record.trials),
     attribute("error.type", status >= 500 ? record.refusal || String(status) : ""),
     ...(ai === undefined || !genAi
       ? []
@@ -68,7 +69,7 @@ function spanOf(record: RequestRecord, { genAi }: OtlpOptions): object {
 const nanoseconds = (ms: number): string => `${Math.round(ms * 1_000)}000`;
 
 /** Undefined for what is empty. */
-function attribute(key: string, value: string | number): object | undefined {
+export function attribute(key: string, value: string | number): object | undefined {
   if (value === "") return undefined;
   if (typeof value === "string") return { key, value: { stringValue: value } };
   return Number.isInteger(value) ? { key, value: { intValue: String(value) } } : { key, value: { doubleValue: value } };

@@ -40,6 +40,8 @@ export interface RequestRecord {
   readonly refusal: string;
   /** Mark of the experiment that befell it; "" for none. */
   readonly fault: string;
+  /** Suggestions that were tried on it and which way it went, `s_1a2b=holdout`; "" for none. */
+  readonly trials: string;
   readonly tenant: string;
   /** Public part of an API key. */
   readonly keyId: string;
@@ -75,6 +77,7 @@ export const COLUMNS: readonly Column[] = [
   { name: "output_tokens", of: ({ ai }) => ai?.outputTokens ?? 0 },
   { name: "dollars", of: ({ ai }) => ai?.dollars ?? 0 },
   { name: "first_token_ms", of: ({ ai }) => ai?.firstTokenMs ?? 0 },
+  { name: "trials", of: ({ trials }) => trials },
 ];
 
 const LONGEST_BLOB = 256;

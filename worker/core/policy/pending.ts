@@ -10,19 +10,7 @@ export interface PendingSection {
 
 type InUse = (policy: Policy) => boolean;
 
-const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [
-  {
-    section: "telemetry.suggestions.apply",
-    reason:
-      "only the mix of intelligent_adaptive is changed by itself; rules, timeouts and weights are not suggested yet",
-    inUse: ({ telemetry }) => telemetry.suggestions !== false && telemetry.suggestions.apply === "automatic",
-  },
-  {
-    section: "telemetry.otlp.metrics",
-    reason: "traces are exported, metrics are not: scrape /_sluice/metrics",
-    inUse: ({ telemetry }) => telemetry.otlp !== false && telemetry.otlp.metrics,
-  },
-];
+const PENDING: readonly (PendingSection & { readonly inUse: InUse })[] = [];
 
 /** The sections in use that are not acted on; for `ready` and `policy check`. */
 export function pendingSections(policy: Policy): PendingSection[] {

@@ -27,6 +27,8 @@ export interface CacheNews {
   warm?: WarmCounts;
   /** By rule, how often the policy lets it be looked at. */
   rules?: Record<string, RuleFacts>;
+  /** By rule that learns its lifetime: how many entries got one, and their sum in seconds. */
+  lifetimes?: Record<string, readonly [entries: number, seconds: number]>;
 }
 
 /** What fetches of one key found, for the rules that learn lifetimes: 1 where it had changed, and its age then or -1. */
@@ -48,6 +50,21 @@ export interface RuleFacts {
   /** 0 for none of its own. */
   ttlSeconds: number;
   strategy: string;
+  /** Share of stale answers that a learned lifetime may cause; absent where none is learned. */
+  targetStaleness?: number;
+}
+
+/** What a rule's lifetime has become by learning. */
+export interface LearnedLifetime {
+  rule: string;
+  /** The rule's own, 0 for none. */
+  ttlSeconds: number;
+  targetStaleness: number;
+  /** Mean of what its entries got of late. */
+  meanSeconds: number;
+  entries: number;
+  since: number;
+  at: number;
 }
 
 /** A change to the rules that should help; an operator makes it, by changing the policy. */

@@ -4,6 +4,7 @@ import type { CacheNews, CacheReading } from "./cache-news.ts";
 import type { LearnedRate } from "./ledgers.ts";
 import type { ChoiceTally, Mix } from "./reports.ts";
 import type { RollupBatch, Slices } from "./rollups.ts";
+import type { DecideAnswer, Suggestion } from "./suggestions.ts";
 
 /** How the policy lets a service's mix be learned, and where it starts. */
 export interface LearnSettings extends Mix {
@@ -17,23 +18,6 @@ export interface LearnSettings extends Mix {
 export interface LearnNews {
   settings: LearnSettings;
   tally: ChoiceTally;
-}
-
-/** A change that was made because it should help (SEEDS P11). */
-export interface Suggestion {
-  id: string;
-  kind: "mix" | "revert";
-  service: string;
-  before: Mix;
-  after: Mix;
-  /** By how much the mean worth of an answer should rise, 0 to 1. */
-  expectedImprovement: number;
-  confidence: number;
-  appliedAt: number;
-  /** By how much it did rise, measured at the next analysis; null until then. */
-  effectiveness: number | null;
-  /** What it led to is what is used now. */
-  inForce: boolean;
 }
 
 export interface LearningReading {
@@ -187,8 +171,8 @@ export interface InsightRpc {
    */
   hearCache(news: CacheNews, analyseEverySeconds: number): Promise<LearnedRate[]>;
   cacheReading(): CacheReading;
-  /** Takes a suggestion back, or puts it into force again; undefined when there is none of that id. */
-  decide(id: string, decision: "apply" | "rollback"): Suggestion | undefined;
+  /** Applies a suggestion or takes it back at an operator's word (`by`); written down before it is done. */
+  decide(id: string, decision: "apply" | "rollback", by: string): Promise<DecideAnswer>;
   /** Counts a batch once, however often it arrives; it is stored when this answers. */
   rollup(batch: RollupBatch): Promise<void>;
   history(question: RollupQuestion): RollupReading[];

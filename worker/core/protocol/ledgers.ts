@@ -1,9 +1,9 @@
 // Ledgers: short orders of `ControlObject` that every isolate must obey within seconds: purges, changes of API keys, chaos
-// experiments. Entries are numbered by the clock (epoch ms, rising strictly), and a newer entry of the same key stands in the
+// experiments, trials of suggestions. Entries are numbered by the clock (epoch ms, rising strictly), and a newer entry of the same key stands in the
 // place of the older. They travel with control news. A ledger forgets its oldest entries when it grows too long; its floor then says
 // up to which number entries may be missing: whoever knew less must take everything older as affected.
 
-export const LEDGERS = ["purge", "keys", "chaos"] as const;
+export const LEDGERS = ["purge", "keys", "chaos", "trials"] as const;
 
 export type Ledger = (typeof LEDGERS)[number];
 
@@ -54,4 +54,4 @@ export type LedgerPages = Partial<Record<Ledger, LedgerPage>> & {
 /** By ledger, the newest number somebody has; 0 for nothing yet. */
 export type LedgerNumbers = Record<Ledger, number> & { outdated?: number; learned?: number };
 
-export const NO_NUMBERS: LedgerNumbers = { purge: 0, keys: 0, chaos: 0 };
+export const NO_NUMBERS: LedgerNumbers = { purge: 0, keys: 0, chaos: 0, trials: 0 };

@@ -5,6 +5,7 @@
 import type { CacheNews } from "./cache-news.ts";
 import type { LedgerNumbers, LedgerPages } from "./ledgers.ts";
 import type { SliceRow } from "./rollups.ts";
+import type { EvidenceNews } from "./suggestions.ts";
 import type { SecurityNews } from "./security.ts";
 
 /** Answers by how they ended; `slow` ones are also ok or failed. */
@@ -69,6 +70,8 @@ export interface Report {
   slices?: SliceRow[];
   /** What there is to tell of security; absent for nothing. */
   security?: SecurityNews;
+  /** What suggestions are made of; absent when there is nothing to tell, or the policy wants none. */
+  evidence?: Pick<EvidenceNews, "kinds" | "repeats">;
   /** How its cache did since the last report; absent when nothing was asked of it. */
   cache?: CacheNews;
   /** Newest numbers heard of the ledgers; what is newer comes with the reply. */
@@ -129,6 +132,7 @@ export interface Epochs {
   purge: number;
   keys: number;
   chaos: number;
+  trials: number;
 }
 
 export type HealthStatus = "healthy" | "degraded" | "unhealthy" | "unknown";

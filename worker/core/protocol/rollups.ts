@@ -2,6 +2,7 @@
 // instance, a region, a provider, a model). Isolates tell slices with their reports, regions merge those of a second and pass
 // them on numbered, `InsightObject` keeps them. Merging is exact and its order never matters.
 import { mergeTimes } from "../stats/sketch.ts";
+import type { Arm, EvidenceNews } from "./suggestions.ts";
 
 /** Every counter of a slice; one that is absent is 0. */
 export const COUNTERS = [
@@ -49,6 +50,9 @@ export interface SliceRow extends Slice {
   /** Of requests that an experiment targets, and what it did with them. */
   experiment?: string;
   group?: "faulted" | "control" | "neither";
+  /** Of requests that a suggestion is tried on, and which way they went. */
+  trial?: string;
+  arm?: Arm;
 }
 
 /** Whose slice: `kind` and name. The fleet's has the name "". */
@@ -63,7 +67,8 @@ export type SeriesKind =
   | "level"
   | "experiment"
   | "faulted"
-  | "control";
+  | "control"
+  | Arm;
 
 /** `service orders`; instances as `instance orders/o1`, models as `model provider/name`. */
 export type SeriesName = "fleet" | `${Exclude<SeriesKind, "fleet">} ${string}`;
@@ -76,6 +81,8 @@ export interface RollupBatch {
   /** Rises from batch to batch; one that was taken before changes nothing. */
   number: number;
   slices: Slices;
+  /** For suggestions; absent for none. */
+  evidence?: EvidenceNews;
 }
 
 export const seriesName = (kind: Exclude<SeriesKind, "fleet">, name: string): SeriesName => `${kind} ${name}`;

@@ -3,7 +3,6 @@
 // Every five minutes the mix moves a little towards those that were right. Bounded: a step and a least weight; visible: each
 // change is a record (P11); reversible: a change after which answers got worse is taken back, and so may an operator.
 import { EXPERT_ADAPTIVE, EXPERT_LOAD, EXPERT_PERFORMANCE, EXPERT_PROXIMITY } from "./strategy.ts";
-import type { Suggestion } from "../protocol/insight.ts";
 import type { ChoiceTally, OpinionTally } from "../protocol/reports.ts";
 import type { Mix } from "./score.ts";
 
@@ -23,8 +22,18 @@ export interface LearnOptions {
 }
 
 /** A change of the mix (SEEDS P11). */
-export interface Optimisation extends Omit<Suggestion, "id" | "inForce"> {
+export interface Optimisation {
   id: number;
+  kind: "mix" | "revert";
+  service: string;
+  before: Mix;
+  after: Mix;
+  /** By how much the mean worth of an answer should rise, 0 to 1. */
+  expectedImprovement: number;
+  confidence: number;
+  appliedAt: number;
+  /** By how much it did rise, measured at the next analysis; null until then. */
+  effectiveness: number | null;
 }
 
 export interface LearnState {

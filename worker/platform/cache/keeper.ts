@@ -54,6 +54,8 @@ export class CacheKeeper {
   #rulesTold: CompiledPolicy | undefined;
   #presenceAt = 0;
   #tellingUntil = 0;
+  /** By rule that learns: entries, and seconds of all of them, since the last report. */
+  #lifetimes = new Map<string, [entries: number, seconds: number]>();
 
   constructor(env: Env, orders: Orders, region: RegionLink, store: CacheStore) {
     this.#env = env;
@@ -90,6 +92,8 @@ export class CacheKeeper {
   /** How often what a learning rule stores does change: by its validators, or by its body where it has none. */
   #kept = (meta: EntryMeta, body: Uint8Array<ArrayBuffer>, background: Background): void => {
     if (this.rulebook.rule(meta.rule)?.options.targetStaleness === undefined) return;
+    const lifetimes = this.#lifetimes.get(meta.rule) ?? [0, 0];
+    this.#lifetimes.set(meta.rule, [lifetimes[0] + 1, lifetimes[1] + meta.lifetimeMs / 1_000]);
     if (meta.etag !== "" || meta.lastModified !== "") return this.observer.fetched(meta, "");
     background.waitUntil(hexDigest(body).then((hash) => this.observer.fetched(meta, hash)));
   };
@@ -104,6 +108,8 @@ export class CacheKeeper {
     const rules = this.#ruleNews();
     const outdated = this.outdated.drain();
     const visits = this.observer.visits.drain();
+    const lifetimes = Object.fromEntries(this.#lifetimes);
+    this.#lifetimes.clear();
     const isQuiet = admitted.length + outdated.length === 0 && warm === undefined && visits === undefined;
     if (counts === undefined && isQuiet) return undefined;
     return {
@@ -114,6 +120,7 @@ export class CacheKeeper {
       ...(visits === undefined ? {} : { visits }),
       ...(warm === undefined ? {} : { warm }),
       ...(rules === undefined ? {} : { rules }),
+      ...(Object.keys(lifetimes).length === 0 ? {} : { lifetimes }),
     };
   }
 
@@ -155,7 +162,10 @@ export class CacheKeeper {
     this.#rulesTold = this.#policy;
     const { all } = this.rulebook.of(this.#policy);
     return Object.fromEntries(
-      all.map(({ id, options }) => [id, { ttlSeconds: options.ttlSeconds ?? 0, strategy: options.strategy }]),
+      all.map(({ id, options: { ttlSeconds = 0, strategy, targetStaleness } }) => [
+        id,
+        { ttlSeconds, strategy, ...(targetStaleness === undefined ? {} : { targetStaleness }) },
+      ]),
     );
   }
 
