@@ -128,7 +128,7 @@ export const regions = v.object({
           health: share,
           reports: v.object({ taken: count, repeated: count }),
           serviceCalls: count,
-          epochs: v.object({ policy: count, purge: count, keys: count, chaos: count }),
+          epochs: v.object({ policy: count, purge: count, keys: count, chaos: count, trials: count }),
           newsAgeMs: v.pipe(v.number(), v.description("-1 when no news ever came.")),
           nextReportMs: millis,
         }),
