@@ -8,8 +8,12 @@ export function whyNotFitting(change: TrialChange, policy: CompiledPolicy): stri
   const route = policy.routes.find(({ id }) => id === change.route);
   if (route === undefined) return `the policy has no route ${change.route} any more`;
   switch (change.kind) {
-    case "cache_rule":
-      return policy.policy.cache === false ? "the policy has switched its cache off" : undefined;
+    case "cache_rule": {
+      const { cache } = policy.policy;
+      if (cache === false) return "the policy has switched its cache off";
+      const { match } = JSON.parse(change.rule) as { match?: string };
+      return cache.rules.some((rule) => rule.match === match) ? `the policy has a rule for ${match} by now` : undefined;
+    }
     case "headers_timeout":
       return was("timeouts.headersMs", route.timeouts.headersMs, change.before);
     case "instance_weight":
