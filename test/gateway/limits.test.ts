@@ -175,13 +175,16 @@ describe.each(["hang", "throw", "crash"] as const)("with objects that %s", (faul
   afterAll(() => rig?.close());
 
   it("lets pass, or answers 503, as the policy says, and soon waits no more", async () => {
+    const since = Date.now();
     for (let count = 0; count < 8; count++) expect((await ask(rig, "open", "203.0.113.1")).status).toBe(200);
     const closed = await ask(rig, "closed", "203.0.113.1");
     expectProblem(closed, 503);
     expect(Number(closed.header("retry-after"))).toBeGreaterThanOrEqual(1);
     const waited = await calls(rig);
     for (let count = 0; count < 20; count++) await ask(rig, "open", "203.0.113.1");
-    expect(await calls(rig)).toBe(waited);
-    expect(waited).toBeLessThanOrEqual(6);
+    // It is left alone for five seconds and more, which all of this takes on a busy machine only.
+    const rests = Math.floor((Date.now() - since) / 5_000);
+    expect((await calls(rig)) - waited).toBeLessThanOrEqual(rests);
+    expect(waited).toBeLessThanOrEqual(6 + rests);
   });
 });

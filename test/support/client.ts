@@ -18,7 +18,7 @@ export interface Sent {
   raw?: string | Uint8Array;
   /** Bytes of the answer's body to keep; all are counted and hashed. Default 64 MiB. */
   keepBytes?: number;
-  /** From connecting to the last byte; default 15 s. */
+  /** From connecting to the last byte; default 60 s: it says that something hangs. */
   withinMs?: number;
 }
 
@@ -108,7 +108,7 @@ export class Conversation {
     // Whoever looks only at `ended` must not be punished for a head that never came.
     this.head.catch(() => undefined);
     this.ended = new Promise((resolve) => (this.#end = resolve));
-    const withinMs = sent.withinMs ?? 15_000;
+    const withinMs = sent.withinMs ?? 60_000;
     this.#timer = setTimeout(() => this.#finish(new Error(`no whole answer within ${withinMs} ms`)), withinMs);
     socket.on("data", (bytes) => {
       this.#buffer = this.#buffer.length === 0 ? bytes : Buffer.concat([this.#buffer, bytes]);
