@@ -1,7 +1,7 @@
 // AI: who stands behind the door, how soon and how fast each model answers, what it costs, and what of the budgets is spent.
 import { useMemo } from "preact/hooks";
 import { count, dollars, duration, moment, NONE, rate, share } from "../format.ts";
-import { useLive } from "../live.ts";
+import { useLive, type LiveView } from "../live.ts";
 import { Badge, Card, Empty, Note, PageHead, ProblemNote } from "../parts/basics.tsx";
 import { Chart, type Curve, type Ink } from "../parts/chart.tsx";
 import { LiveBadge } from "../parts/live-badge.tsx";
@@ -90,7 +90,7 @@ export function Ai() {
         <LiveBadge />
       </PageHead>
       <ProblemNote problem={read.problem ?? services.problem ?? hour.problem} />
-      <ModelCurves rows={live.rows} />
+      <ModelCurves live={live} />
       <Models models={value?.models ?? []} now={live.now} past={past} />
       <Providers providers={value?.providers ?? []} services={services.value} now={live.now} past={past} />
       <Budgets reading={value} />
@@ -98,7 +98,8 @@ export function Ai() {
   );
 }
 
-function ModelCurves({ rows }: { rows: readonly Row[] }) {
+function ModelCurves({ live: { rows, isKnown } }: { live: LiveView }) {
+  const none = isKnown ? "No streamed answer in the last five minutes" : "Waiting for figures";
   const at = useMemo(() => rows.map((row) => row.at), [rows]);
   const curves = useMemo(() => {
     const names = namesOf(rows, "model").slice(0, INKS.length);
@@ -112,22 +113,10 @@ function ModelCurves({ rows }: { rows: readonly Row[] }) {
   return (
     <div class="grid">
       <Card title="First token, p50" name="first-token" aside="streamed answers">
-        <Chart
-          name="First token"
-          at={at}
-          format={duration}
-          none="No streamed answer in the last five minutes"
-          curves={curves.first}
-        />
+        <Chart name="First token" at={at} format={duration} none={none} curves={curves.first} />
       </Card>
       <Card title="Tokens a second" name="speed" aside="within a streamed answer">
-        <Chart
-          name="Tokens a second"
-          at={at}
-          format={rate}
-          none="No streamed answer in the last five minutes"
-          curves={curves.speed}
-        />
+        <Chart name="Tokens a second" at={at} format={rate} none={none} curves={curves.speed} />
       </Card>
     </div>
   );
@@ -217,7 +206,7 @@ interface ProvidersProps {
 function Providers({ providers, services, now, past }: ProvidersProps) {
   const of = ({ name }: Provider) => figuresOf(now, past, `provider ${name}`);
   return (
-    <Card title="Providers" name="providers" aside="likewise">
+    <Card title="Providers" name="providers" aside="calls, failures and cost of the last full minutes, up to an hour">
       <Table
         caption="Providers"
         none="The policy names no provider"
@@ -227,10 +216,10 @@ function Providers({ providers, services, now, past }: ProvidersProps) {
           {
             title: "Provider",
             cell: ({ name, adapter, address }) => (
-              <>
+              <div>
                 <a href={linkTo("services", `ai:${name}`)}>{name}</a> <span class="quiet small">{adapter}</span>
                 <div class="quiet small mono">{address ?? "no address"}</div>
-              </>
+              </div>
             ),
           },
           { title: "State", cell: (provider) => <ProviderState provider={provider} services={services} /> },

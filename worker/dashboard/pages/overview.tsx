@@ -23,8 +23,9 @@ export function Overview() {
   const [span, setSpan] = useState<Span>("minutes");
   const live = useLive(["fleet", "level"]);
   const hour = useResource<History>(HOUR, HOUR_EVERY_MS);
-  const past = useMemo(() => (hour.value === undefined ? [] : rowsOf(hour.value)), [hour.value]);
-  const rows = span === "minutes" ? live.rows : past;
+  const past = useMemo(() => (hour.value === undefined ? undefined : rowsOf(hour.value)), [hour.value]);
+  const rows = span === "minutes" ? live.rows : (past ?? []);
+  const isKnown = span === "minutes" ? live.isKnown : past !== undefined;
   const words = span === "minutes" ? "in the last five minutes" : "in the last hour";
   return (
     <>
@@ -40,16 +41,16 @@ export function Overview() {
       </PageHead>
       {span === "hour" && <ProblemNote problem={hour.problem} />}
       <Figures live={live} past={past} />
-      <Curves rows={rows} words={words} span={span} />
+      <Curves rows={rows} words={isKnown ? words : undefined} span={span} />
     </>
   );
 }
 
 /** What is now; what it cost is told of the hour, for a second costs nothing. */
-function Figures({ live, past }: { live: LiveView; past: readonly Row[] }) {
+function Figures({ live, past }: { live: LiveView; past: readonly Row[] | undefined }) {
   const fleet = live.now?.series["fleet"];
-  const spent = past.reduce((sum, { series }) => sum + (series["fleet"]?.dollars ?? 0), 0);
-  const requests = past.reduce((sum, { series }) => sum + (series["fleet"]?.requests ?? 0), 0);
+  const spent = past?.reduce((sum, { series }) => sum + (series["fleet"]?.dollars ?? 0), 0);
+  const requests = past?.reduce((sum, { series }) => sum + (series["fleet"]?.requests ?? 0), 0);
   const errorRate = fleet?.error_rate;
   return (
     <div class="stats">
@@ -81,7 +82,7 @@ const LEVELS: readonly (readonly [name: string, ink: Ink])[] = [
   ["redis", 3],
 ];
 
-function Curves({ rows, words, span }: { rows: readonly Row[]; words: string; span: Span }) {
+function Curves({ rows, words, span }: { rows: readonly Row[]; words: string | undefined; span: Span }) {
   const at = useMemo(() => rows.map((row) => row.at), [rows]);
   const curves = useMemo(() => {
     const of = (label: string, ink: Ink, measure: Measure, otherwise: number | null = null): Curve => ({
@@ -104,31 +105,26 @@ function Curves({ rows, words, span }: { rows: readonly Row[]; words: string; sp
       cost: [{ ...of("Dollars", 2, "dollars", 0), area: true }],
     };
   }, [rows, span]);
+  /** Before the first figures nothing can be said of what there was. */
+  const none = (what: string): string => (words === undefined ? "Waiting for figures" : `${what} ${words}`);
   const window = span === "minutes" ? "each 5 s" : "each minute";
   return (
     <div class="grid">
       <Card title="Requests a second" name="traffic" class="is-wide">
-        <Chart name="Requests a second" at={at} format={rate} none={`No traffic ${words}`} curves={curves.traffic} />
+        <Chart name="Requests a second" at={at} format={rate} none={none("No traffic")} curves={curves.traffic} />
       </Card>
       <Card title="Latency" name="latency" aside="arrival to response headers">
-        <Chart name="Latency" at={at} format={duration} none={`No traffic ${words}`} curves={curves.latency} />
+        <Chart name="Latency" at={at} format={duration} none={none("No traffic")} curves={curves.latency} />
       </Card>
       <Card title="Errors and refusals" name="errors" aside="share of answers">
-        <Chart
-          name="Errors"
-          at={at}
-          format={share}
-          atLeast={0.01}
-          none={`No traffic ${words}`}
-          curves={curves.errors}
-        />
+        <Chart name="Errors" at={at} format={share} atLeast={0.01} none={none("No traffic")} curves={curves.errors} />
       </Card>
       <Card title="Answers from the cache, by level" name="levels" aside="a second">
         <Chart
           name="Cache levels"
           at={at}
           format={rate}
-          none={`No answer came from the cache ${words}`}
+          none={none("No answer came from the cache")}
           curves={curves.levels}
         />
       </Card>
@@ -137,7 +133,7 @@ function Curves({ rows, words, span }: { rows: readonly Row[]; words: string; sp
           name="Cost"
           at={at}
           format={dollars}
-          none={`No AI call with a known price ${words}`}
+          none={none("No AI call with a known price")}
           curves={curves.cost[0]?.values.some((value) => value !== null && value > 0) === true ? curves.cost : []}
         />
       </Card>

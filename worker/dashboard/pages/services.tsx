@@ -136,7 +136,7 @@ function Figure({ label, value, values }: { label: string; value: string; values
 
 function Named({ instance: { id, url, region, weight, from } }: { instance: Instance }) {
   return (
-    <>
+    <div>
       <strong>{id}</strong>
       <div class="quiet small">
         {region !== "" && <>{region} · </>}
@@ -144,7 +144,7 @@ function Named({ instance: { id, url, region, weight, from } }: { instance: Inst
         {from !== "policy" && <>found by {from} · </>}
         <span class="mono">{url}</span>
       </div>
-    </>
+    </div>
   );
 }
 
