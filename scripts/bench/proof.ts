@@ -151,11 +151,20 @@ export async function proveFeatures(
     };
     const anonymous = await ask("");
     const known = await ask(API_KEY);
-    const { key, limits, cache } = FEATURES[name];
+    const { key, limits, cache, tiers } = FEATURES[name];
     if ((anonymous.statusCode === 401) !== key) found.push(`${name}: without a key ${anonymous.statusCode}`);
     if (known.statusCode !== 200) found.push(`${name}: with a key ${known.statusCode}`);
     if ((known.headers["ratelimit"] !== undefined) !== limits) found.push(`${name}: limits are not ${limits}`);
     const bypassed = String(known.headers["cache-status"]).includes("fwd=bypass");
+    if (tiers !== undefined) {
+      // Stored behind the first answer's back.
+      const deadline = Date.now() + 5_000;
+      let status = "";
+      while (!status.includes(`detail=${tiers[0]}`) && Date.now() < deadline) {
+        status = String((await ask("")).headers["cache-status"]);
+      }
+      if (!status.includes(`detail=${tiers[0]}`)) found.push(`${name}: hits are not the level's: ${status}`);
+    }
     if (bypassed === cache) found.push(`${name}: Cache-Status ${String(known.headers["cache-status"])}`);
   }
   if (found.length > 0) throw new Error(`what would be measured is not what it should be:\n  ${found.join("\n  ")}`);

@@ -43,6 +43,8 @@ export interface WorkerSource {
   readonly compatibilityFlags: readonly string[];
   readonly vars: Readonly<Record<string, string>>;
   readonly objects?: readonly ObjectBinding[];
+  /** The colo's cache, played by another Worker of the same process. */
+  readonly cache?: string;
   /** A namespace, played by another Worker of the same process. */
   readonly kv?: { readonly binding: string; readonly script: string; readonly vars: Readonly<Record<string, string>> };
 }
@@ -81,10 +83,11 @@ export function configuration(worker: WorkerSource): string {
       : `, durableObjectNamespaces = ${list(namespaces)}, durableObjectStorage = (localDisk = "objects")`;
   const services = [
     `(name = "network", network = (allow = ["public", "private"]))`,
-    `(name = "main", worker = (${module("worker.js")}, ${compatibility}, globalOutbound = "network", bindings = ${list(bindings)}${storage}))`,
+    `(name = "main", worker = (${module("worker.js")}, ${compatibility}, globalOutbound = "network"${worker.cache === undefined ? "" : `, cacheApiOutbound = "cache"`}, bindings = ${list(bindings)}${storage}))`,
   ];
   const sockets = [`(name = "http", address = "127.0.0.1:0", http = (), service = "main")`];
   if (objects.length > 0) services.push(`(name = "objects", disk = (path = "objects", writable = true))`);
+  if (worker.cache !== undefined) services.push(`(name = "cache", worker = (${module("cache.js")}, ${compatibility}))`);
   if (kv !== undefined) {
     services.push(
       `(name = "kv", worker = (${module("kv.js")}, ${compatibility}, bindings = ${list(textBindings(kv.vars))}))`,
@@ -117,6 +120,7 @@ export async function startWorkerd(worker: WorkerSource, scratch: string, inspec
   mkdirSync(path.join(folder, "objects"), { recursive: true });
   writeFileSync(path.join(folder, "worker.js"), worker.script);
   if (worker.kv !== undefined) writeFileSync(path.join(folder, "kv.js"), worker.kv.script);
+  if (worker.cache !== undefined) writeFileSync(path.join(folder, "cache.js"), worker.cache);
   writeFileSync(path.join(folder, "config.capnp"), configuration(worker));
 
   const flags = inspector ? ["--inspector-addr=127.0.0.1:0"] : [];

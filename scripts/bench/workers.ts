@@ -10,17 +10,28 @@ import type { Upstream } from "./programs.ts";
 import type { WorkerSource } from "./runtime.ts";
 import { EXCHANGES, SPREAD, type Kind } from "./traffic.ts";
 
+export type GatewayName = "gateway" | "cached" | "keyed" | "limited" | "edge" | "global" | "everything" | "large";
+
+interface Features {
+  readonly key: boolean;
+  readonly limits: boolean;
+  readonly cache: boolean;
+  /** The one level that hits come from; memory by default. */
+  readonly tiers?: readonly ["edge" | "global"];
+}
+
 /** What a gateway has on beside routing, breaker and capture. */
-export const FEATURES = {
+export const FEATURES: Readonly<Record<GatewayName, Features>> = {
   gateway: { key: false, limits: false, cache: false },
   cached: { key: false, limits: false, cache: true },
   keyed: { key: true, limits: false, cache: false },
   limited: { key: false, limits: true, cache: false },
+  edge: { key: false, limits: false, cache: true, tiers: ["edge"] },
+  global: { key: false, limits: false, cache: true, tiers: ["global"] },
   everything: { key: true, limits: true, cache: true },
   /** Like `gateway`, under a policy of 1,000 routes and 300 services. */
   large: { key: false, limits: false, cache: false },
-} as const;
-export type GatewayName = keyof typeof FEATURES;
+};
 
 const OTHERS = ["bare", "floor", "map"] as const;
 export const WORKERS = [...OTHERS, ...(Object.keys(FEATURES) as GatewayName[])] as const;
@@ -36,12 +47,13 @@ const SERVICES = ["orders", "users", "catalogue", "payments", "search"];
 /** A policy as a team would have it: a few services, routes by host and path, three instances to choose from. */
 export function benchPolicy(origin: string, name: GatewayName = "gateway", kinds: readonly Kind[] = []): WrittenPolicy {
   const policy = policyOf(name === "large" ? [...SERVICES, ...moreServices(SERVICES.length)] : SERVICES, origin);
-  const { key, limits, cache } = FEATURES[name];
+  const { key, limits, cache, tiers } = FEATURES[name];
   const asksWho = kinds.some((kind) => EXCHANGES[kind].credential !== undefined);
   const more = { ...(key ? { auth: "required" as const } : {}), ...(limits ? { rateLimit: "ample" } : {}) };
   return {
     ...policy,
     ...(cache ? {} : { cache: false as const }),
+    ...(tiers === undefined ? {} : { cache: { tiers: [...tiers] } }),
     ...(key || limits || asksWho ? { security: IDENTITY } : {}),
     ...(kinds.includes("chat") ? aiSections(origin) : {}),
     routes: [
@@ -134,6 +146,9 @@ export async function sourceOf(
   };
 }
 
+const namesEdge = ({ cache }: WrittenPolicy): boolean =>
+  typeof cache === "object" && (cache.tiers ?? []).includes("edge");
+
 /** The gateway under this policy, with its real bindings. `build` is told the classes of its objects. */
 export async function gatewaySource(
   name: string,
@@ -150,6 +165,8 @@ export async function gatewaySource(
   }));
   return {
     ...(await common(name, build(objects.map(({ className }) => className)))),
+    // Elsewhere there is none, and the level rests: raw workerd has no cache of its own.
+    ...(namesEdge(written) ? { cache: await bundleWorker(`${BENCH_FOLDER}/cache.ts`) } : {}),
     vars: { REGION_NAME: REGION, ALLOW_PRIVATE: "true", ADMIN_TOKEN: "bench", ...SECRETS },
     objects,
     kv: {

@@ -11,7 +11,7 @@ export const MOST_OUTDATED = 4_096;
 /** Of one service in a second, as one isolate tells it. */
 const MOST_OF_SERVICE = 32;
 /** Of all services in a second. */
-export const MOST_TOLD = 256;
+const MOST_TOLD = 256;
 
 /** As purges compare URLs: the scheme means nothing. */
 export const outdatedHash = (url: string): number => hash32(comparable(url) ?? url);
