@@ -33,19 +33,24 @@ afterEach(async () => {
   expect((await get(rig.g1, "/next")).status).toBe(200);
 });
 
-const expectQuick = (answer: Answer): void => expect(answer.headMs).toBeLessThanOrEqual(200);
+/** At once, and by no more later than what this machine takes for an answer of nobody's just now. */
+async function expectQuick(answer: Answer): Promise<void> {
+  let longest = 0;
+  for (let times = 0; times < 3; times++) longest = Math.max(longest, (await get(rig.g1, "/_sluice/health")).headMs);
+  expect(answer.headMs).toBeLessThanOrEqual(200 + (longest < 20 ? 0 : 3 * longest));
+}
 
 it("A41: a URL of 20 KB is 414", async () => {
   const answer = await get(rig.g1, `/${"u".repeat(20_000)}`);
   expectProblem(answer, 414);
-  expectQuick(answer);
+  await expectQuick(answer);
   expect(upstream.count).toBe(0);
 });
 
 it("A41: a query of 20 KB is 414 too", async () => {
   const answer = await get(rig.g1, `/?q=${"u".repeat(20_000)}`);
   expectProblem(answer, 414);
-  expectQuick(answer);
+  await expectQuick(answer);
 });
 
 it("A41: header fields of 70 KB together are 431", async () => {
@@ -55,14 +60,14 @@ it("A41: header fields of 70 KB together are 431", async () => {
     Array.from({ length: 70 }, (_, index) => [`X-Pad-${index}`, "h".repeat(1_000)] as const),
   );
   expectProblem(answer, 431);
-  expectQuick(answer);
+  await expectQuick(answer);
   expect(upstream.count).toBe(0);
 });
 
 it("A41: one header field of 70 KB is 431", async () => {
   const answer = await get(rig.g1, "/", { "X-Pad": "h".repeat(70_000) });
   expectProblem(answer, 431);
-  expectQuick(answer);
+  await expectQuick(answer);
 });
 
 describe("A41: a body over the route's limit", () => {
@@ -72,7 +77,7 @@ describe("A41: a body over the route's limit", () => {
     });
     const answer = await conversation.answer();
     expectProblem(answer, 413);
-    expectQuick(answer);
+    await expectQuick(answer);
     expect(upstream.count).toBe(0);
   });
 
@@ -88,7 +93,7 @@ describe("A41: a body over the route's limit", () => {
     void conversation.head.then(answered, answered);
     const answer = await conversation.answer();
     expectProblem(answer, 413);
-    expectQuick(answer);
+    await expectQuick(answer);
     // What the upstream got of it, if anything, is within the limit and does not look whole.
     for (const request of upstream.requests) {
       await upstream.closed(request.number);
@@ -118,7 +123,7 @@ describe("A41: JSON ten thousand deep", () => {
       body: deep,
     });
     expectProblem(answer, 400);
-    expectQuick(answer);
+    await expectQuick(answer);
   });
 
   it("passes where it only goes through", async () => {
