@@ -30,7 +30,7 @@ describeWith("chromium", "the dashboard", (file) => {
   beforeAll(async () => {
     const kept = { headers: [["Cache-Control", "max-age=600"]] as [string, string][], body: "kept" };
     upstreams = [
-      await startUpstream(byPath({ "/kept": kept, "*": { body: "one" } })),
+      await startUpstream(byPath({ "/kept": kept, "*": { body: "one", delayMs: 10 } })),
       await startUpstream({ status: 500 }),
     ];
     const [built, started, opened] = await Promise.all([
@@ -41,7 +41,8 @@ describeWith("chromium", "the dashboard", (file) => {
     expect(built.map(({ name }) => name)).toContain("app.js");
     [rig, browser] = [started, opened];
     traffic = setInterval(() => {
-      for (const target of ["/", "/broken"]) void get(rig.g1, target).catch(() => undefined);
+      for (const target of ["/", "/broken", `/items/${Date.now() % 3}`])
+        void get(rig.g1, target).catch(() => undefined);
     }, 100);
     await rig.admin("services/web/instances/web-2:drain", { method: "POST" });
     desk = await signIn(browser, rig.g1, ADMIN_TOKEN);
@@ -192,7 +193,7 @@ describeWith("chromium", "the dashboard", (file) => {
     await button("Push …").click();
     await confirm("Push");
     await shows(row("generations", String(generation + 2)), "in force");
-    expect((await inForce()).policy).toMatchObject({ expose: false, routes: [{ maxBodyBytes: 4096 }, {}] });
+    expect((await inForce()).policy).toMatchObject({ expose: false, routes: [{ maxBodyBytes: 4096 }, {}, {}] });
   });
 
   it("rolls a policy back to an earlier generation", async () => {
@@ -248,10 +249,37 @@ describeWith("chromium", "the dashboard", (file) => {
     expect(items).toMatchObject([{ state: "acknowledged", acknowledgedBy: "admin token" }]);
   });
 
+  it("applies what is suggested, and rolls it back", async () => {
+    await goTo(desk.page, "Suggestions");
+    const proposed = card("proposed").locator("[data-suggestion]").filter({ hasText: "Cache what repeats itself" });
+    await proposed.first().waitFor({ timeout: 60_000 });
+    const id = await proposed.first().getAttribute("data-suggestion");
+    const suggestion = (): Promise<{ state: string; decidedBy: string; change: { after: { match: string } } }> =>
+      read(`suggestions/${id}`);
+    await shows(proposed, (await suggestion()).change.after.match);
+    const own = desk.page.locator(`[data-suggestion="${id}"]`);
+    await own.getByRole("button", { name: /^Apply/ }).click();
+    await confirm("Apply");
+    await own.getByRole("button", { name: /^Roll back/ }).waitFor();
+    expect(["trial", "kept"]).toContain((await suggestion()).state);
+    await own.getByRole("button", { name: /^Roll back/ }).click();
+    await confirm("Roll back");
+    await shows(card("over").locator(`[data-suggestion="${id}"]`), "rolled back");
+    expect(await suggestion()).toMatchObject({ state: "rolled_back", decidedBy: "admin token" });
+  }, 120_000);
+
   it("has written down who did all this", async () => {
     await goTo(desk.page, "Audit log");
     const audit = card("audit");
-    for (const action of ["policy.put", "policy.rollback", "cache.purge", "chaos.start", "chaos.stop", "alert.ack"])
+    for (const action of [
+      "policy.put",
+      "policy.rollback",
+      "cache.purge",
+      "chaos.start",
+      "chaos.stop",
+      "alert.ack",
+      "suggestion.apply",
+    ])
       await shows(audit, action);
     await desk.page.getByLabel("Find").fill("hide the inside");
     await audit.locator("tbody tr").nth(1).waitFor({ state: "detached" });
@@ -260,7 +288,7 @@ describeWith("chromium", "the dashboard", (file) => {
 
   it("fits a narrow screen, is legible in light and dark, and breaks no rule of its own on any page", async () => {
     await desk.page.setViewportSize({ width: 360, height: 740 });
-    for (const title of ["Alerts", "Cache", "Explain", "Chaos", "Policy", "Security", "Audit log"]) {
+    for (const title of ["Alerts", "Cache", "Explain", "Chaos", "Suggestions", "Policy", "Security", "Audit log"]) {
       await goTo(desk.page, title);
       await desk.page.locator("#page-title").waitFor();
       await desk.page.locator(".card").first().waitFor();
@@ -280,9 +308,11 @@ function policyOf([one, broken]: readonly Upstream[]): WrittenPolicy {
     services: {
       web: service("web", [one!, one!]),
       broken: service("broken", broken!),
+      items: service("items", one!),
     },
     routes: [
       { match: { path: "/broken" }, service: "broken" },
+      { match: { path: "/items/*" }, service: "items" },
       { match: { path: "/*" }, service: "web" },
     ],
     alerts: [
@@ -308,5 +338,8 @@ function policyOf([one, broken]: readonly Upstream[]): WrittenPolicy {
       },
     },
     security: { apiKeys: {} },
+    telemetry: {
+      suggestions: { everySeconds: 2, minimumRequests: 20, minimumConfidence: 0.6, holdoutShare: 0.4, hashShare: 1 },
+    },
   };
 }

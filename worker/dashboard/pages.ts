@@ -15,6 +15,7 @@ import { Policy } from "./pages/policy.tsx";
 import { Regions } from "./pages/regions.tsx";
 import { Security } from "./pages/security.tsx";
 import { Services } from "./pages/services.tsx";
+import { Suggestions } from "./pages/suggestions.tsx";
 
 export interface Page {
   /** First segment of the address. */
@@ -33,6 +34,7 @@ export const PAGES: readonly Page[] = [
   { name: "cache", title: "Cache", group: "Act", component: Cache },
   { name: "explain", title: "Explain", group: "Act", component: Explain },
   { name: "chaos", title: "Chaos", group: "Act", component: Chaos },
+  { name: "suggestions", title: "Suggestions", group: "Act", component: Suggestions },
   { name: "policy", title: "Policy", group: "Govern", component: Policy },
   { name: "security", title: "Security", group: "Govern", component: Security },
   { name: "audit", title: "Audit log", group: "Govern", component: Audit },
