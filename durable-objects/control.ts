@@ -4,10 +4,9 @@
 // A write is stored, with the alarm that publishes it, before it is answered; the alarm runs until KV has caught up.
 import { DurableObject } from "cloudflare:workers";
 import { AutoRouter } from "itty-router";
-import type { Ledger, LedgerEntry } from "../worker/core/protocol/ledgers.ts";
+import { KEY_CHANGED, type Ledger, type LedgerEntry } from "../worker/core/protocol/ledgers.ts";
 import { apiKeyName, POLICY_KEY } from "../worker/core/protocol/names.ts";
 import type {
-  AuditEntry,
   Change,
   ControlAnswer,
   ControlQuestion,
@@ -18,8 +17,10 @@ import type {
   PutAnswer,
 } from "../worker/core/protocol/objects.ts";
 import type { ListedKey } from "../worker/core/protocol/security.ts";
+import type { AuditEntry, AuditFilter, OnceAnswer } from "../worker/core/protocol/writes.ts";
 import type { Epochs } from "../worker/core/protocol/reports.ts";
-import { redact } from "../worker/core/security/redact.ts";
+import { AnswersOnce } from "../worker/platform/answers-once.ts";
+import { AuditLog } from "../worker/platform/audit.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Generations } from "../worker/platform/generations.ts";
 import { KeyRecords } from "../worker/platform/key-records.ts";
@@ -29,12 +30,6 @@ import { Operations } from "../worker/platform/operations.ts";
 import { generationOf, type PolicyMetadata } from "../worker/platform/policies.ts";
 import { RegionLoads } from "../worker/platform/region-loads.ts";
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS audit (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL
-  );`;
-
-const AUDIT_KEPT = 5_000;
 const LONGEST_NOTE = 1_000;
 /** KV takes one write a second per key. */
 const PUBLISH_EVERY_MS = 1_100;
@@ -51,17 +46,14 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
   #operations = new Operations(this.#sql);
   #ledgers = new Ledgers(this.#sql);
   #keys = new KeyRecords(this.#sql);
+  #audit = new AuditLog(this.#sql);
+  #once = new AnswersOnce(this.#sql);
   #loads = new RegionLoads();
   #kv = new OffPath("KV");
   #epochs: Epochs = { policy: this.#generations.newest?.generation ?? 0, ...this.#ledgers.numbers };
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", generation: this.#epochs.policy, published: this.#generations.published }))
     .get("/state", () => ({ epochs: this.#epochs, history: this.history(Number.MAX_SAFE_INTEGER, 20) }));
-
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#sql.exec(SCHEMA);
-  }
 
   override fetch(request: Request): Promise<Response> {
     return this.#router.fetch(request);
@@ -105,20 +97,20 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
     return this.#generations.history(before, limit);
   }
 
-  audit(before: number, limit: number): AuditEntry[] {
-    return this.#sql
-      .exec<Record<"id" | "at", number> & Record<"actor" | "action" | "detail", string>>(
-        "SELECT id, at, actor, action, detail FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
-        before,
-        limit,
-      )
-      .toArray();
+  audit(below: number, limit: number, filter: AuditFilter = {}): AuditEntry[] {
+    return this.#audit.list(below, limit, filter);
   }
 
   record(actor: string, action: string, detail: string): void {
-    const row = [Date.now(), actor, action, redact(detail.slice(0, LONGEST_NOTE))];
-    this.#sql.exec("INSERT INTO audit (at, actor, action, detail) VALUES (?, ?, ?, ?)", ...row);
-    this.#sql.exec("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", AUDIT_KEPT);
+    this.#audit.record(Date.now(), actor, action, detail);
+  }
+
+  beginOnce(name: string, fingerprint: string): OnceAnswer {
+    return this.#once.begin(name, fingerprint, Date.now());
+  }
+
+  endOnce(name: string, answer?: string): void {
+    this.#once.end(name, answer);
   }
 
   append(ledger: Ledger, key: string, text: string, action: string, { actor, note }: Change): number {
@@ -163,6 +155,21 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
 
   keyCount(): number {
     return this.#keys.count;
+  }
+
+  async changeKey(
+    id: string,
+    expected: string,
+    record: string,
+    { actor, note }: Change,
+  ): Promise<"stored" | "conflict" | "unknown"> {
+    const outcome = this.ctx.storage.transactionSync(() => {
+      const changed = this.#keys.change(id, expected, record);
+      if (changed === "stored") this.append("keys", id, KEY_CHANGED, "key.change", { actor, note });
+      return changed;
+    });
+    if (outcome === "stored") await this.#publishSoon();
+    return outcome;
   }
 
   async revokeKey(id: string, { actor, note }: Change): Promise<"revoked" | "already" | "unknown"> {
@@ -244,7 +251,9 @@ export class ControlObject extends DurableObject<Env> implements ControlRpc {
     ];
     this.ctx.storage.transactionSync(() => {
       this.#generations.append({ generation, text, at: Date.now() }, change, rollbackOf);
-      this.record(actor, rollbackOf > 0 ? "policy.rollback" : "policy.put", words.filter(Boolean).join(""));
+      const action = rollbackOf > 0 ? "policy.rollback" : "policy.put";
+      const step = { before: current, after: generation };
+      this.#audit.record(Date.now(), actor, action, words.filter(Boolean).join(""), step);
     });
     this.#epochs = { ...this.#epochs, policy: generation };
     // Same turn, same transaction: a crash keeps both the generation and the alarm that publishes it, or neither.

@@ -148,22 +148,36 @@ function answersOf(endpoint: Endpoint, isOpen: boolean): Node {
   };
 }
 
-function describe(path: string, endpoint: Endpoint, needs: string | undefined): Node {
-  const { id, tag, summary, detail, body } = endpoint;
+/** What may be sent again under a key. */
+const ONCE = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description:
+    "Makes the request one that may be sent again: for a day its answer is given again, with `Idempotency-Replayed: true`, and it is not " +
+    "done twice. The key is the caller's own, for this request: another under it is 422, one while the first is under way 409.",
+  schema: { type: "string", maxLength: 128 },
+};
+
+function describe(path: string, endpoint: Endpoint, needs: string | undefined, once: boolean): Node {
+  const { id, tag, summary, detail, body, bodyType = "application/json" } = endpoint;
   const role = needs === undefined ? "Open to all." : `Needs the role \`sluice:${needs}\`.`;
   return {
     operationId: id,
     tags: [tag],
     summary,
     description: [detail, role].filter(Boolean).join("\n\n"),
-    parameters: parametersOf(path, endpoint),
+    parameters: [...parametersOf(path, endpoint), ...(once ? [ONCE] : [])],
     ...(needs === undefined ? { security: [] } : {}),
     ...(body === undefined
       ? {}
       : {
-          requestBody: { required: true, content: { "application/json": { schema: schemaOf(body, "input") } } },
+          requestBody: { required: true, content: { [bodyType]: { schema: schemaOf(body, "input") } } },
         }),
-    responses: answersOf(endpoint, needs === undefined),
+    responses: answersOf(
+      once ? { ...endpoint, refusals: [...(endpoint.refusals ?? []), 400, 409, 422] } : endpoint,
+      needs === undefined,
+    ),
   };
 }
 
@@ -175,9 +189,10 @@ export async function openApiDocument(version: string): Promise<Node> {
     const [method = "", path = ""] = name.split(" ");
     const shown = publicPath(path, endpoint);
     const needs = (NEEDS as Readonly<Record<string, string>>)[name];
+    const once = method === "POST" && needs !== undefined && needs !== "viewer";
     // The library knows parameters that fill a segment; two in one, as an action has them, are told apart when it is done.
     const written = BASE + shown.replace(COMMAND, "/{command}").replace(":/{command}", "/{command}");
-    app.on(method, written, describeRoute(describe(shown, endpoint, needs) as DescribeRouteOptions), (c) =>
+    app.on(method, written, describeRoute(describe(shown, endpoint, needs, once) as DescribeRouteOptions), (c) =>
       c.body(null),
     );
   }

@@ -1,4 +1,6 @@
 // The admin API over HTTP, by its typed client, with the OpenAPI document as the judge of every question and every answer.
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { adminClient } from "../../worker/admin/client.ts";
@@ -209,6 +211,127 @@ describe("what is asked and answered is what the document says", () => {
     });
   });
 
+  it("of a patch of the policy: what it does not name stays, and null removes", async () => {
+    const read = async () => (await (await raw("policy")).json()) as Record<string, unknown>;
+    const patch = (body: unknown, headers: Record<string, string>) =>
+      raw("policy", { method: "PATCH", body: JSON.stringify(body), headers });
+    const before = await read();
+    const tag = (await raw("policy")).headers.get("etag") ?? "";
+    expect((await patch({ expose: false }, {})).status).toBe(428);
+    expect((await patch({ expose: false }, { "if-match": '"0"' })).status).toBe(412);
+    expect((await patch({ expose: false }, { "if-match": "W/x" })).status).toBe(412);
+    const other = await patch([], { "if-match": tag, "content-type": "application/json-patch+json" });
+    expect([other.status, other.headers.get("accept-patch")]).toEqual([415, "application/merge-patch+json"]);
+    const broken = await patch({ services: { web: { instances: null } } }, { "if-match": tag });
+    expect(broken.status).toBe(422);
+    expect(JSON.stringify(await broken.json())).toContain("services.web");
+    const done = await patch(
+      { expose: false, alerts: null, regions: { enam: null } },
+      { "if-match": tag, "content-type": "application/merge-patch+json" },
+    );
+    expect(done.status).toBe(200);
+    expect((await patch({ expose: true }, { "if-match": tag })).status).toBe(412);
+    const { alerts: _, ...rest } = before;
+    expect(await read()).toEqual({ ...rest, expose: false, regions: { weur: { latitude: 52, longitude: 5 } } });
+    const same = await patch({}, { "if-match": "*" });
+    expect(await same.json()).toMatchObject({ outcome: "unchanged" });
+    const back = await patch(before, { "if-match": same.headers.get("etag") ?? "" });
+    expect(back.status).toBe(200);
+    expect(await read()).toEqual(before);
+    const [last] = ((await (await raw("audit?action=policy&limit=1")).json()) as Page).items as AuditItem[];
+    expect(last).toMatchObject({ action: "policy.put", generationBefore: expect.any(Number) });
+    expect(last!.generationAfter).toBe(last!.generationBefore + 1);
+  });
+
+  it("of a change of a key, which is obeyed", async () => {
+    const { keys } = admin.admin;
+    const made = await keys.$post({ json: { name: "changing", roles: ["sluice:admin"], tenant: "acme" } });
+    if (!made.ok) throw new Error(await made.text());
+    const { id, key } = await made.json();
+    const holder = adminClient(rig.g1, key, { fetch: judged });
+    expect((await holder.admin.policy.check.$post({ json: { ...policy } })).status).toBe(200);
+    const one = keys[":id"];
+    const param = { id };
+    const tag = (await one.$get({ param })).headers.get("etag") ?? "";
+    expect((await one.$get({ param, header: { "if-none-match": tag } })).status).toBe(304);
+    expect((await one.$patch({ param, json: { roles: [] } })).status).toBe(428);
+    expect((await one.$patch({ param, json: { roles: [] }, header: { "if-match": '"x"' } })).status).toBe(412);
+    const limited = await one.$patch({ param, json: { rateLimit: "none" }, header: { "if-match": tag } });
+    expect(limited.status).toBe(400);
+    const changed = await one.$patch({
+      param,
+      json: { roles: ["sluice:viewer"], tenant: null, expiresAt: Date.now() + 3_600_000 },
+      header: { "if-match": tag },
+    });
+    if (!changed.ok) throw new Error(await changed.text());
+    expect(await changed.json()).toMatchObject({ name: "changing", roles: ["sluice:viewer"], tenant: "" });
+    expect((await one.$patch({ param, json: { name: "late" }, header: { "if-match": tag } })).status).toBe(412);
+    // This isolate obeys at once.
+    expect((await holder.admin.me.$get()).status).toBe(200);
+    expect(await (await holder.admin.me.$get()).json()).toMatchObject({ role: "viewer" });
+    const free = await one.$patch({ param, json: { expiresAt: null }, header: { "if-match": "*" } });
+    expect(await free.json()).toMatchObject({ expiresAt: null, roles: ["sluice:viewer"] });
+    await one.$delete({ param });
+    expect((await one.$patch({ param, json: { name: "gone" }, header: { "if-match": "*" } })).status).toBe(404);
+  });
+
+  it("of a write that is sent again under its key: it is done once", async () => {
+    const make = (idempotency: string, body: unknown = { name: "once" }, to = "keys") =>
+      raw(to, { method: "POST", body: JSON.stringify(body), headers: { "idempotency-key": idempotency } });
+    const count = async () => ((await (await raw("keys?limit=200")).json()) as Page).items.length;
+    const before = await count();
+    const all = await Promise.all(Array.from({ length: 5 }, () => make('"8e03978e-40d5"')));
+    const statuses = all.map(({ status }) => status);
+    expect(statuses.filter((status) => status !== 201 && status !== 409)).toEqual([]);
+    expect(statuses).toContain(201);
+    expect(await count()).toBe(before + 1);
+    const first = (await all.find(({ status }) => status === 201)!.json()) as { key: string };
+    const again = await make("8e03978e-40d5");
+    expect([again.status, again.headers.get("idempotency-replayed")]).toEqual([201, "true"]);
+    expect(again.headers.get("location")).toMatch(/^\/_sluice\/admin\/keys\/sk_/);
+    expect(await again.json()).toEqual(first);
+    expect((await make("8e03978e-40d5", { name: "other" })).status).toBe(422);
+    expect((await make("8e03978e-40d5", { all: true }, "cache/purge")).status).toBe(422);
+    // What was kept for the retry is of no use to who reads the disk.
+    const secret = first.key.split(".")[1]!;
+    const files = readdirSync(rig.folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    expect(files.length).toBeGreaterThan(0);
+    for (const { parentPath, name } of files)
+      expect(readFileSync(path.join(parentPath, name)).includes(secret), name).toBe(false);
+    // What was refused was not done.
+    expect((await make("refused", { name: "" })).status).toBe(400);
+    expect((await make("refused", { name: "" })).headers.get("idempotency-replayed")).toBeNull();
+    for (const key of ["", '""', "a b", "ä", "x".repeat(129)]) {
+      if (key !== "ä") expect((await make(key)).status, key).toBe(400);
+    }
+    // Another caller's key of the same name is another key.
+    const own = adminClient(rig.g1, first.key, { fetch: judged });
+    expect((await own.admin.me.$get()).status).toBe(403);
+    expect(await count()).toBe(before + 1);
+    // What only looks is asked as often as it is asked.
+    expect((await make("8e03978e-40d5", { url: "/plain" }, "explain")).status).toBe(200);
+  });
+
+  it("of the audit log, narrowed", async () => {
+    const items = async (query: string): Promise<AuditItem[]> =>
+      ((await (await raw(`audit?limit=200&${query}`)).json()) as { items: AuditItem[] }).items;
+    const everything = await items("");
+    for (const action of ["key", "key.create", "policy", "cache.purge", "chaos.start", "alert.ack", "instance.drain"]) {
+      const found = await items(`action=${action}`);
+      expect(found.length, action).toBeGreaterThan(0);
+      expect(found).toEqual(
+        everything.filter((each) => each.action === action || each.action.startsWith(`${action}.`)),
+      );
+    }
+    expect(await items("action=ke")).toEqual([]);
+    expect(await items("actor=nobody")).toEqual([]);
+    expect(await items("actor=admin+token")).toEqual(everything.filter(({ actor }) => actor === "admin token"));
+    const middle = everything[Math.floor(everything.length / 2)]!.at;
+    expect(await items(`from=${middle}`)).toEqual(everything.filter(({ at }) => at >= middle));
+    expect(await items(`to=${middle}`)).toEqual(everything.filter(({ at }) => at < middle));
+    expect((await raw("audit?from=yesterday")).status).toBe(400);
+  });
+
   it("every list is read page by page, none twice and none left out", async () => {
     for (const list of [
       ...["policy/history", "audit", "services", "regions", "alerts", "keys", "chaos/experiments"],
@@ -245,6 +368,14 @@ describe("what is asked and answered is what the document says", () => {
     ]);
   });
 });
+
+interface AuditItem {
+  at: number;
+  actor: string;
+  action: string;
+  generationBefore: number;
+  generationAfter: number;
+}
 
 interface Page {
   items: unknown[];

@@ -15,6 +15,7 @@ export const NEEDS = {
   "POST /admin/live": "viewer",
   "GET /admin/policy": "viewer",
   "PUT /admin/policy": "admin",
+  "PATCH /admin/policy": "admin",
   "POST /admin/policy/check": "viewer",
   "POST /admin/policy/rollback": "admin",
   "GET /admin/policy/history": "viewer",
@@ -43,6 +44,7 @@ export const NEEDS = {
   "GET /admin/keys": "viewer",
   "POST /admin/keys": "admin",
   "GET /admin/keys/:id": "viewer",
+  "PATCH /admin/keys/:id": "admin",
   "DELETE /admin/keys/:id": "admin",
   "GET /admin/security": "viewer",
 } as const satisfies Readonly<Record<string, Role>>;

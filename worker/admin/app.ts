@@ -21,9 +21,10 @@ import { explain } from "./explain.ts";
 import { getHistoryOfTraffic } from "./history.ts";
 import { askForTicket, watch } from "./live.ts";
 import { metrics } from "./metrics.ts";
-import { createKey, getKey, getKeys, revokeKey } from "./keys.ts";
+import { changeKey, createKey, getKey, getKeys, revokeKey } from "./keys.ts";
 import { getMe } from "./me.ts";
-import { checkPolicy, getHistory, getPolicy, putPolicy, rollbackPolicy } from "./policy.ts";
+import { once } from "./once.ts";
+import { checkPolicy, getHistory, getPolicy, patchPolicy, putPolicy, rollbackPolicy } from "./policy.ts";
 import { health, ready } from "./ready.ts";
 import { refusal } from "./refuse.ts";
 import { getSecurity } from "./security.ts";
@@ -60,6 +61,7 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.post("/admin/live", askForTicket);
   app.get("/admin/policy", getPolicy);
   app.put("/admin/policy", putPolicy);
+  app.patch("/admin/policy", patchPolicy);
   app.post("/admin/policy/check", checkPolicy);
   app.post("/admin/policy/rollback", rollbackPolicy);
   app.get("/admin/policy/history", getHistory);
@@ -88,6 +90,7 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.get("/admin/keys", getKeys);
   app.post("/admin/keys", createKey);
   app.get("/admin/keys/:id", getKey);
+  app.patch("/admin/keys/:id", changeKey);
   app.delete("/admin/keys/:id", revokeKey);
   app.get("/admin/security", getSecurity);
   refuseOtherMethods(app);
@@ -134,7 +137,7 @@ async function guard(c: Asked, next: () => Promise<void>): Promise<Response | vo
     note(c, "admin_denied", path, caller.actor);
     return refusal(c, { code: "forbidden", challenge: insufficientScope(rolesFor(c.req.method, path)) });
   }
-  return next();
+  return path === undefined ? next() : once(c, path, next);
 }
 
 /** The pattern that serves this method here, below /_sluice; undefined for none. */

@@ -23,6 +23,8 @@ export async function readBody(c: Asked): Promise<Result<JsonBody, Response>> {
 
 /** The body as it was sent, or the refusal of one that is too long. */
 export async function readText(c: Asked): Promise<Result<string, Response>> {
+  const held = c.get("bodyText");
+  if (held !== undefined) return ok(held);
   const text = await textWithin(c.req.raw, DOCUMENT_LIMITS.maxBytes);
   return text === undefined ? refuse(refusal(c, { code: "body_too_large" })) : ok(text);
 }

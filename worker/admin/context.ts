@@ -16,6 +16,8 @@ export interface AdminEnv {
     /** Who asks, as the audit log names it; never a credential. */
     actor: string;
     role: Role;
+    /** The request's body, where it has been read already. */
+    bodyText?: string;
   };
 }
 

@@ -12,8 +12,10 @@ import { alive, me, operation, ready, regions, service, services } from "./answe
 import { SUGGESTION_KINDS, SUGGESTION_STATES } from "../core/protocol/suggestions.ts";
 import type { NEEDS } from "./access.ts";
 import {
+  auditQuestion,
   experimentQuestion,
   explainQuestion,
+  keyChange,
   lookupQuestion,
   newKey,
   purgeQuestion,
@@ -47,6 +49,8 @@ export interface Endpoint {
   readonly target?: { readonly name: string; readonly commands: readonly string[] };
   readonly query?: v.ObjectSchema<v.ObjectEntries, undefined>;
   readonly body?: v.GenericSchema;
+  /** Media type of the body; absent: JSON. */
+  readonly bodyType?: string;
   readonly preconditions?: readonly Precondition[];
   readonly status: 200 | 201;
   /** A schema of the JSON it answers with, or another media type. */
@@ -105,6 +109,13 @@ const policyEndpoints = {
     preconditions: ["if-match", "if-none-match"],
     ...{ status: 200, answer: policyWritten, etag: true, refusals: [400, 412, 413, 422] },
   },
+  "PATCH /admin/policy": {
+    ...{ id: "patchPolicy", tag: "policy", summary: "Change parts of the policy" },
+    detail: "A JSON merge patch (RFC 7396): what it does not name stays, null removes, a list is replaced as a whole.",
+    ...{ query: v.object({ note }), body: policyDocument, bodyType: "application/merge-patch+json" },
+    preconditions: ["if-match"],
+    ...{ status: 200, answer: policyWritten, etag: true, refusals: [400, 404, 412, 413, 415, 422, 428] },
+  },
   "POST /admin/policy/check": {
     ...{ id: "checkPolicy", tag: "policy", summary: "What would become of a document if it were pushed" },
     detail: "Nothing is stored. A document that is wrong is a good question: 200, and `errors` says where.",
@@ -127,7 +138,8 @@ const policyEndpoints = {
   },
   "GET /admin/audit": {
     ...{ id: "listAudit", tag: "policy", summary: "Who changed what, newest first; the last 5,000 changes are kept" },
-    ...{ query: paged, status: 200, answer: auditLog, refusals: [400] },
+    query: v.object({ ...page, ...auditQuestion.entries }),
+    ...{ status: 200, answer: auditLog, refusals: [400] },
   },
 } as const satisfies Readonly<Record<string, Endpoint>>;
 
@@ -260,7 +272,14 @@ const securityEndpoints = {
   },
   "GET /admin/keys/:id": {
     ...{ id: "getKey", tag: "security", summary: "One API key" },
-    ...{ status: 200, answer: key, refusals: [404] },
+    preconditions: ["if-none-match"],
+    ...{ status: 200, answer: key, etag: true, refusals: [304, 404] },
+  },
+  "PATCH /admin/keys/:id": {
+    ...{ id: "changeKey", tag: "security", summary: "Change what an API key may do, or when it ends" },
+    detail: "What is absent stays; null takes a tenant, a limit or an end away. Obeyed everywhere within five seconds.",
+    ...{ body: keyChange, preconditions: ["if-match"] },
+    ...{ status: 200, answer: key, etag: true, refusals: [400, 404, 412, 413, 428] },
   },
   "DELETE /admin/keys/:id": {
     ...{ id: "revokeKey", tag: "security", summary: "Revoke an API key" },

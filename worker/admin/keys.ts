@@ -9,10 +9,14 @@ import {
   type KeyRecord,
   type NewKey,
 } from "../core/security/api-keys.ts";
+import { toUtf8 } from "../core/security/encoding.ts";
+import { ok, refuse, type Result } from "../core/result/result.ts";
+import { hexDigest } from "../platform/cache/digest.ts";
 import { readShape } from "./body.ts";
 import type { Asked } from "./context.ts";
+import { matches } from "./etag.ts";
 import { nextOf, numberedPage } from "./paging.ts";
-import { newKey } from "./questions.ts";
+import { keyChange, newKey } from "./questions.ts";
 import { refusal, unavailable } from "./refuse.ts";
 import { tellRegions } from "./state.ts";
 
@@ -48,7 +52,7 @@ export async function createKey(c: Asked): Promise<Response> {
   return c.json({ ...readable(shown), key }, 201, { location: `/_sluice/admin/keys/${id}` });
 }
 
-const endOf = ({ expiresAt }: NewKey): number =>
+const endOf = ({ expiresAt }: Pick<NewKey, "expiresAt">): number =>
   expiresAt === undefined ? 0 : typeof expiresAt === "number" ? expiresAt : Date.parse(expiresAt);
 
 function recordOf(asked: NewKey, id: string, hash: string, now: number, expiresAt: number): KeyRecord {
@@ -73,15 +77,68 @@ export async function getKeys(c: Asked): Promise<Response> {
   return c.json({ items, next: nextOf(rows, limit, ({ number }) => number) });
 }
 
-export async function getKey(c: Asked): Promise<Response> {
+/** The record of a key as it stands, or the refusal that says why there is none. */
+async function findKey(c: Asked): Promise<Result<{ readonly text: string; readonly record: KeyRecord }, Response>> {
   const id = c.req.param("id") ?? "";
-  if (!isKeyId(id)) return refusal(c, { code: "not_found" });
+  if (!isKeyId(id)) return refuse(refusal(c, { code: "not_found" }));
   const found = await c.get("isolate").objects.askControl((control) => control.apiKey(id));
-  if (!found.ok) return unavailable(c);
-  const record = readKeyRecord(found.value ?? "");
-  if (record === undefined) return refusal(c, { code: "not_found" });
-  const { hash: _, ...shown } = record;
-  return c.json(readable(shown));
+  if (!found.ok) return refuse(unavailable(c));
+  const text = found.value ?? "";
+  const record = readKeyRecord(text);
+  return record === undefined ? refuse(refusal(c, { code: "not_found" })) : ok({ text, record });
+}
+
+/** Of all that is kept of it, so that no change goes unseen. */
+const tagOf = async (text: string): Promise<string> => `"${(await hexDigest(toUtf8(text))).slice(0, 16)}"`;
+
+export async function getKey(c: Asked): Promise<Response> {
+  const found = await findKey(c);
+  if (!found.ok) return found.error;
+  const { hash: _, ...shown } = found.value.record;
+  const etag = await tagOf(found.value.text);
+  if (matches(c.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers: { etag } });
+  return c.json(readable(shown), 200, { etag });
+}
+
+/**
+ * `PATCH keys/{id}`: what is absent stays, null takes a limit or an end away. Only over the version that If-Match names; a revoked key
+ * is history, and not found.
+ */
+export async function changeKey(c: Asked): Promise<Response> {
+  const ifMatch = c.req.header("if-match");
+  if (ifMatch === undefined) return refusal(c, { code: "precondition_required" });
+  const body = await readShape(c, keyChange);
+  if (!body.ok) return body.error;
+  const found = await findKey(c);
+  if (!found.ok) return found.error;
+  const { text, record } = found.value;
+  const etag = await tagOf(text);
+  if (record.revokedAt > 0) return refusal(c, { code: "not_found" });
+  // RFC 9110 §13.1.1: a weak tag never matches.
+  if (ifMatch.trim() !== "*" && ifMatch.trim() !== etag) return refusal(c, { code: "precondition_failed" }, { etag });
+  const isolate = c.get("isolate");
+  const limits = isolate.policies.current?.policy.security.rateLimits ?? {};
+  const { expiresAt, rateLimit, tenant, ...rest } = body.value;
+  if (typeof rateLimit === "string" && !Object.hasOwn(limits, rateLimit))
+    return invalid(c, "rateLimit", "must be one of the limits in security.rateLimits");
+  const end = expiresAt == null ? 0 : endOf({ expiresAt });
+  if (expiresAt != null && !(end > isolate.now())) return invalid(c, "expiresAt", "must be a time to come");
+  const changed: KeyRecord = {
+    ...record,
+    ...(Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Partial<KeyRecord>),
+    ...(tenant === undefined ? {} : { tenant: tenant ?? "" }),
+    ...(rateLimit === undefined ? {} : { rateLimit: rateLimit ?? "" }),
+    ...(expiresAt === undefined ? {} : { expiresAt: end }),
+  };
+  const after = JSON.stringify(changed);
+  const change = { actor: c.get("actor"), note: Object.keys(body.value).join(", ") };
+  const stored = await isolate.objects.askControl((control) => control.changeKey(record.id, text, after, change));
+  if (!stored.ok) return unavailable(c);
+  if (stored.value === "unknown") return refusal(c, { code: "not_found" });
+  if (stored.value === "conflict") return refusal(c, { code: "precondition_failed" });
+  await tellRegions(c);
+  const { hash: _, ...shown } = changed;
+  return c.json(readable(shown), 200, { etag: await tagOf(after) });
 }
 
 export async function revokeKey(c: Asked): Promise<Response> {

@@ -6,6 +6,7 @@ import { parsePolicy, type PolicyProblem } from "../core/policy/parse.ts";
 import { pendingSections } from "../core/policy/pending.ts";
 import type { Policy } from "../core/policy/schema.ts";
 import { checkTarget } from "../core/policy/targets.ts";
+import { mergePatch } from "../core/protocol/merge-patch.ts";
 import { POLICY_KEY } from "../core/protocol/names.ts";
 import type { PolicyDocument, PutAnswer } from "../core/protocol/objects.ts";
 import { ok, refuse, type Result } from "../core/result/result.ts";
@@ -16,6 +17,8 @@ import { expectedGeneration, matches } from "./etag.ts";
 import { nextOf, numberedPage, wrong } from "./paging.ts";
 import { rollbackQuestion } from "./questions.ts";
 import { refusal, unavailable } from "./refuse.ts";
+
+const MERGE_PATCH = "application/merge-patch+json";
 
 export async function getPolicy(c: Asked): Promise<Response> {
   const asked = c.req.query("generation");
@@ -58,6 +61,36 @@ export async function putPolicy(c: Asked): Promise<Response> {
   );
   if (!stored.ok) return unavailable(c);
   return answered(c, stored.value, text);
+}
+
+/** A patch in another language. Else the media type is not asked about, as nowhere here. */
+const OTHER_PATCH = /^application\/(?!merge-patch)[\w.-]*patch\+/i;
+
+/**
+ * `PATCH policy` (RFC 5789) with a JSON merge patch (RFC 7396): what it does not name stays, null removes. It says which generation it
+ * changes (RFC 6585 §3), for a patch of something else is something else.
+ */
+export async function patchPolicy(c: Asked): Promise<Response> {
+  const ifMatch = c.req.header("if-match");
+  if (ifMatch === undefined) return refusal(c, { code: "precondition_required" });
+  if (OTHER_PATCH.test(c.req.header("content-type") ?? ""))
+    return refusal(c, { code: "media_type_unsupported", accept: MERGE_PATCH }, { "accept-patch": MERGE_PATCH });
+  const expected = expectedGeneration(ifMatch, undefined);
+  if (expected === "never") return refusal(c, { code: "precondition_failed" });
+  const body = await readBody(c);
+  if (!body.ok) return body.error;
+  const found = await findPolicy(c, undefined);
+  if (!found.ok) return found.error;
+  const { generation, text: before } = found.value;
+  if (expected !== undefined && expected !== generation)
+    return refusal(c, { code: "precondition_failed" }, { etag: `"${generation}"` });
+  const text = JSON.stringify(mergePatch(JSON.parse(before), body.value.value));
+  const checked = admissible(c, text);
+  if (!checked.ok) return refusal(c, { code: "policy_invalid", errors: checked.error });
+  const change = { actor: c.get("actor"), note: c.req.query("note") ?? "" };
+  // Whatever `*` let pass: over the generation that was read, or not at all.
+  const stored = await c.get("isolate").objects.askControl((control) => control.put(text, change, generation));
+  return stored.ok ? answered(c, stored.value, text) : unavailable(c);
 }
 
 /** The policy that `text` is, or why this deployment would not take it. */

@@ -6,6 +6,35 @@ import { newKeySchema } from "../core/security/api-keys.ts";
 
 export { newKeySchema as newKey };
 
+const { name, user, tenant, roles, permissions, rateLimit, expiresAt } = newKeySchema.entries;
+
+/** What is absent stays as it is. */
+export const keyChange = v.strictObject({
+  name: v.optional(name),
+  user,
+  tenant: v.optional(v.nullable(tenant.wrapped)),
+  roles: v.optional(roles.wrapped),
+  permissions: v.optional(permissions.wrapped),
+  rateLimit: v.optional(v.nullable(rateLimit.wrapped)),
+  expiresAt: v.optional(v.nullable(expiresAt.wrapped)),
+});
+
+const moment = v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number), v.number());
+
+/** Which entries of the audit log. */
+export const auditQuestion = v.object({
+  actor: v.optional(v.pipe(v.string(), v.maxLength(512), v.description("Of this one alone."))),
+  action: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(64),
+      v.description("Of this kind: `policy` means policy.put and all else under it."),
+    ),
+  ),
+  from: v.optional(v.pipe(moment, v.description("Epoch milliseconds: from then on."))),
+  to: v.optional(v.pipe(moment, v.description("Epoch milliseconds: before then."))),
+});
+
 const fieldName = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^_`|~\w-]{1,256}$/));
 const described = {
   method: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z-]{1,32}$/)), "GET"),

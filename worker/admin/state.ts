@@ -1,8 +1,10 @@
 // What the objects know, read out for an operator. A region that does not answer within a second is shown as
 // unreachable beside the others: a partial picture is better than none.
+import * as v from "valibot";
 import type { RegionReading } from "../core/protocol/objects.ts";
 import type { Asked } from "./context.ts";
-import { cut, nextOf, numberedPage, page } from "./paging.ts";
+import { cut, nextOf, numberedPage, page, wrong } from "./paging.ts";
+import { auditQuestion } from "./questions.ts";
 import { unavailable } from "./refuse.ts";
 
 /** Regions of the policy, and the one this isolate reports to. */
@@ -72,7 +74,12 @@ export async function getAudit(c: Asked): Promise<Response> {
   const asked = numberedPage(c);
   if (!asked.ok) return asked.error;
   const { before, limit } = asked.value;
-  const audit = await c.get("isolate").objects.askControl((control) => control.audit(before, limit));
+  const wanted = v.safeParse(auditQuestion, c.req.query());
+  if (!wanted.success) {
+    const [issue] = wanted.issues;
+    return wrong(c, v.getDotPath(issue) ?? "", `must be ${issue.expected ?? "something else"}`);
+  }
+  const audit = await c.get("isolate").objects.askControl((control) => control.audit(before, limit, wanted.output));
   if (!audit.ok) return unavailable(c);
   const items = audit.value;
   return c.json({ items, next: nextOf(items, limit, ({ id }) => id) });

@@ -3,6 +3,7 @@
 // as soon as the ledger has been heard; an id that nobody knows is not asked about twice. Both stores away: nobody can say,
 // and that is an answer of its own.
 import type { LedgerEntry } from "../core/protocol/ledgers.ts";
+import { KEY_CHANGED } from "../core/protocol/ledgers.ts";
 import { apiKeyName } from "../core/protocol/names.ts";
 import { readKeyRecord, type KeyRecord } from "../core/security/api-keys.ts";
 import type { Env } from "./env.ts";
@@ -37,6 +38,8 @@ export class ApiKeys {
   #now: () => number;
   #records = new Map<string, Kept>();
   #revoked = new Set<string>();
+  /** Those that were changed: KV may hold what they were for a while. */
+  #changed = new Set<string>();
   #lookingUp = new Map<string, { readonly startedAt: number; readonly done: Promise<KeyAnswer> }>();
   /** Epoch ms until which KV may still hold what is revoked already. */
   #distrustKvUntil = 0;
@@ -54,6 +57,7 @@ export class ApiKeys {
     for (const { key, text } of entries) {
       this.#records.delete(key);
       if (isRevocation(text)) this.#revoked.add(key);
+      else if (text === KEY_CHANGED) this.#changed.add(key);
     }
     if (lostBelow === 0) return affected;
     this.#distrustKvUntil = Math.max(this.#distrustKvUntil, lostBelow + KV_SPREAD_MS);
@@ -91,7 +95,7 @@ export class ApiKeys {
   async #lookUp(id: string): Promise<KeyAnswer> {
     this.lookups++;
     const now = this.#now();
-    if (now >= this.#distrustKvUntil) {
+    if (now >= this.#distrustKvUntil && !this.#changed.has(id)) {
       const read = await this.kv.call(
         () => this.#env.KV.get(apiKeyName(id), { type: "text", cacheTtl: KV_CACHE_SECONDS }),
         LOOKUP_MS,

@@ -59,6 +59,15 @@ export class KeyRecords {
     });
   }
 
+  /** Puts a record in the place of the one that was read. A revoked key is history: nothing of it is changed any more. */
+  change(id: string, expected: string, record: string): "stored" | "conflict" | "unknown" {
+    const present = this.get(id);
+    if (present === undefined || (readKeyRecord(present)?.revokedAt ?? 0) > 0) return "unknown";
+    if (present !== expected) return "conflict";
+    this.#sql.exec("UPDATE api_keys SET record = ?, published = 0 WHERE id = ?", record, id);
+    return "stored";
+  }
+
   revoke(id: string, now: number): "revoked" | "already" | "unknown" {
     const record = readKeyRecord(this.get(id) ?? "");
     if (record === undefined) return "unknown";

@@ -54,7 +54,20 @@ export const generations = v.object({
 });
 
 export const auditLog = v.object({
-  items: v.array(v.object({ id: count, at: time, actor: v.string(), action: v.string(), detail: v.string() })),
+  items: v.array(
+    v.object({
+      id: count,
+      at: time,
+      actor: v.string(),
+      action: v.string(),
+      detail: v.string(),
+      generationBefore: v.pipe(
+        v.nullable(count),
+        v.description("Of a change of the policy: the generation before it."),
+      ),
+      generationAfter: v.nullable(count),
+    }),
+  ),
   next,
 });
 

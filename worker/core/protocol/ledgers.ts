@@ -21,6 +21,9 @@ export interface LedgerPage {
   readonly entries: readonly LedgerEntry[];
 }
 
+/** What the `keys` ledger says of a key whose record is another now. */
+export const KEY_CHANGED = '{"changed":true}';
+
 /** URLs that unsafe requests made outdated, by their hash: `hash, at, hash, at, …`; `at` is epoch ms. */
 export type OutdatedPairs = readonly number[];
 

@@ -17,6 +17,7 @@ import type {
   Verdict,
 } from "./reports.ts";
 import type { ListedKey, SecurityReading } from "./security.ts";
+import type { AuditEntry, AuditFilter, OnceAnswer } from "./writes.ts";
 
 /** One immutable generation of the policy, as stored. Generation 0 is a document put into KV by hand. */
 export interface PolicyDocument {
@@ -255,14 +256,6 @@ export interface GenerationEntry extends Change {
   rollbackOf: number;
 }
 
-export interface AuditEntry {
-  id: number;
-  at: number;
-  actor: string;
-  action: string;
-  detail: string;
-}
-
 /**
  * `unchanged`: the document in force is the same, so no generation was made. `conflict`: another generation is in force
  * than was expected. `unknown`: the generation asked for is not kept. `generation` is the one in force.
@@ -312,7 +305,11 @@ export interface ControlRpc {
   rollback(generation: number, change: Change, expected?: number): Promise<PutAnswer>;
   /** Newest first, below `before`. */
   history(before: number, limit: number): GenerationEntry[];
-  audit(before: number, limit: number): AuditEntry[];
+  audit(below: number, limit: number, filter?: AuditFilter): AuditEntry[];
+  /** Begins a write that is to be done once, under a name for its caller and key; `endOnce` says what came of it. */
+  beginOnce(name: string, fingerprint: string): OnceAnswer;
+  /** Undefined: it was not done. */
+  endOnce(name: string, answer?: string): void;
   /** Stores a key's record (JSON), which then is good everywhere; answers after it is stored. */
   createKey(id: string, record: string, change: Change): Promise<"stored" | "full">;
   /** The record, revoked or not. */
@@ -320,6 +317,8 @@ export interface ControlRpc {
   /** Newest first, below `before`. */
   apiKeys(before: number, limit: number): ListedKey[];
   keyCount(): number;
+  /** Puts `record` in the place of `expected`, the record as it was read; every isolate obeys within five seconds. */
+  changeKey(id: string, expected: string, record: string, change: Change): Promise<"stored" | "conflict" | "unknown">;
   /** Refused everywhere within five seconds of the answer. */
   revokeKey(id: string, change: Change): Promise<"revoked" | "already" | "unknown">;
   record(actor: string, action: string, detail: string): void;
