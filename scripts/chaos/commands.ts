@@ -1,113 +1,99 @@
-// npm run chaos -- run FILE | list | show ID | stop ID
+// sluice chaos, npm run chaos -- run FILE | list | show ID | stop ID
 //
 // Exit codes: 0 all is well, for `run`: the experiment passed; 1 the gateway could not be reached or refused, or the experiment
 // failed; 2 the input is wrong. Results go to stdout, progress and problems to stderr.
 import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { progress } from "@clack/prompts";
 import Table from "cli-table3";
 import { Command } from "commander";
-import * as v from "valibot";
-import { Gateway, type GatewayProblem } from "../policy/gateway.ts";
-import type { Terminal } from "../policy/commands.ts";
-
-const OK = 0;
-const FAILED = 1;
-const INVALID_INPUT = 2;
+import { connected, remote, type RemoteOptions } from "../sluice/connection.ts";
+import { inPath, type AnswerOf, type Gateway } from "../policy/gateway.ts";
+import { more, paged, type PageOptions } from "../sluice/pages.ts";
+import { runProgram, type Run } from "../sluice/run.ts";
+import {
+  EXIT_CODES,
+  FAILED,
+  OK,
+  printJson,
+  tell,
+  tellInput,
+  type ExitCode,
+  type Terminal,
+} from "../sluice/terminal.ts";
 
 const LOOK_EVERY_MS = 1_000;
+/** Behind the end of an experiment of which nothing was ever to be seen. */
+const GIVE_UP_AFTER_MS = 30_000;
 
-const figures = v.object({
-  requests: v.number(),
-  errorRate: v.number(),
-  p50Ms: v.number(),
-  p95Ms: v.number(),
-  perSecond: v.number(),
-});
-const experiment = v.looseObject({
-  id: v.string(),
-  name: v.string(),
-  hypothesis: v.string(),
-  state: v.picklist(["running", "completed", "stopped"]),
-  startedAt: v.number(),
-  endsAt: v.number(),
-  stopped: v.nullable(v.object({ at: v.number(), by: v.string(), reason: v.string() })),
-  whole: figures,
-  faulted: figures,
-  control: figures,
-  recoverySeconds: v.nullable(v.number()),
-  criteria: v.array(v.object({ name: v.string(), met: v.boolean(), value: v.nullable(v.number()), words: v.string() })),
-  passed: v.boolean(),
-  recommendations: v.array(v.string()),
-});
-type Experiment = v.InferOutput<typeof experiment>;
-const started = v.object({ id: v.string(), endsAt: v.number() });
-const list = v.object({ items: v.array(experiment) });
+type Experiment = AnswerOf<"GET /admin/chaos/experiments/:action">;
 
-interface Options {
-  readonly url: string;
-  readonly token?: string;
-  readonly json?: boolean;
+interface RunOptions extends RemoteOptions {
   readonly html?: string;
 }
 
 /** Runs one command and answers with its exit code. */
-export async function runChaos(args: readonly string[], terminal: Terminal): Promise<number> {
-  let code = OK;
-  const program = new Command("chaos")
+export const runChaos = (args: readonly string[], terminal: Terminal): Promise<number> =>
+  runProgram(args, terminal, (run) => addChaos(new Command("chaos"), run));
+
+/** The commands, under a command that is called `chaos`. */
+export function addChaos(program: Command, { terminal, exit }: Run): Command {
+  program
     .description("Breaks things on purpose, within the policy's bounds, and says what came of it.")
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
-    })
-    .addHelpText(
-      "after",
-      "\nExit codes: 0 ok, 1 the gateway cannot be reached or refuses, or the experiment failed, 2 invalid input.",
-    );
-  const command = (usage: string, description: string): Command =>
-    program
-      .command(usage)
-      .description(description)
-      .option("--json", "one JSON document instead of words")
-      .option("--url <url>", "the gateway", "http://127.0.0.1:8787")
-      .option("--token <token>", "admin token (default: SLUICE_ADMIN_TOKEN)");
-  const of = (options: Options) => new Gateway(options.url, options.token ?? terminal.env["SLUICE_ADMIN_TOKEN"] ?? "");
-  command("run", "Starts an experiment, shows how it goes, and waits for its report. Ctrl-C stops it.")
+    .addHelpText("after", EXIT_CODES);
+  const asking = (usage: string, description: string): Command =>
+    remote(program.command(usage).description(description));
+  asking("run", "Starts an experiment, shows how it goes, and waits for its report. Ctrl-C stops it.")
     .argument("<file>", 'the experiment as JSON; {"experiment": NAME} for one of the policy')
     .option("--html <file>", "writes the report as a page")
-    .action(async (file: string, options: Options) => void (code = await run(terminal, of(options), file, options)));
-  command("list", "Lists experiments, newest first.").action(
-    async (options: Options) => void (code = await show(terminal, of(options), options)),
+    .action(async (file: string, options: RunOptions) =>
+      exit(await connected(terminal, options, (gateway) => run(terminal, gateway, file, options))),
+    );
+  paged(asking("list", "Lists experiments, newest first.")).action(async (options: PageOptions) =>
+    exit(await connected(terminal, options, (gateway) => list(terminal, gateway, options))),
   );
-  command("show", "Shows the report of one experiment.")
+  asking("show", "Shows the report of one experiment.")
+    .alias("report")
     .argument("<id>")
-    .action(async (id: string, options: Options) => void (code = await showOne(terminal, of(options), id, options)));
-  command("stop", "Ends an experiment at once.")
+    .action(async (id: string, options: RemoteOptions) =>
+      exit(await connected(terminal, options, (gateway) => show(terminal, gateway, id, options))),
+    );
+  asking("stop", "Ends an experiment at once.")
     .argument("<id>")
-    .action(async (id: string, options: Options) => void (code = await stop(terminal, of(options), id)));
-  try {
-    await program.parseAsync(args, { from: "user" });
-  } catch (error) {
-    // commander throws where it would have exited: 0 for help, 1 for arguments that are wrong.
-    if (!(error instanceof Error) || !("exitCode" in error)) throw error;
-    return error.exitCode === 0 ? OK : INVALID_INPUT;
-  }
-  return code;
+    .action(async (id: string, options: RemoteOptions) =>
+      exit(await connected(terminal, options, (gateway) => stop(terminal, gateway, id, options))),
+    );
+  return program;
 }
 
-async function run(terminal: Terminal, gateway: Gateway, file: string, options: Options): Promise<number> {
-  let body: string;
+/** A file that holds JSON, or the words that say why not. */
+function jsonIn(file: string): { readonly value: unknown } | { readonly problem: string } {
   try {
-    body = JSON.stringify(JSON.parse(readFileSync(file, "utf8")));
+    return { value: JSON.parse(readFileSync(path.resolve(file), "utf8")) as unknown };
   } catch (error) {
-    terminal.err(`${file}: ${error instanceof Error ? error.message : String(error)}`);
-    return INVALID_INPUT;
+    return { problem: `${file}: ${error instanceof Error ? error.message : String(error)}` };
   }
-  const begun = await gateway.json({ method: "POST", path: "/chaos/experiments", body }, started);
-  if (!begun.ok) return tell(terminal, begun.error);
+}
+
+const read = (gateway: Gateway, id: string) => {
+  const param = { action: inPath(id) };
+  return gateway.ask("GET /admin/chaos/experiments/:action", ({ admin }) =>
+    admin.chaos.experiments[":action"].$get({ param }),
+  );
+};
+
+async function run(terminal: Terminal, gateway: Gateway, file: string, options: RunOptions): Promise<ExitCode> {
+  const document = jsonIn(file);
+  if ("problem" in document) return tellInput(terminal, document.problem, options.json);
+  // What it must be the gateway knows best, and says where it is not.
+  const json = document.value as { experiment: string };
+  const begun = await gateway.ask("POST /admin/chaos/experiments", ({ admin }) =>
+    admin.chaos.experiments.$post({ json }),
+  );
+  if (!begun.ok) return tell(terminal, begun.error, options.json);
   const { id, endsAt } = begun.value;
-  const halt = (): void => void stop(terminal, gateway, id);
+  const halt = (): void => void stop(terminal, gateway, id, {});
   process.once("SIGINT", halt);
   const seconds = Math.max(1, Math.round((endsAt - Date.now()) / 1_000));
   const bar = progress({ max: seconds, output: process.stderr });
@@ -116,7 +102,7 @@ async function run(terminal: Terminal, gateway: Gateway, file: string, options: 
   let seen: Experiment | undefined;
   do {
     await sleep(LOOK_EVERY_MS);
-    const answer = await gateway.json({ method: "GET", path: `/chaos/experiments/${id}` }, experiment);
+    const answer = await read(gateway, id);
     // One look that fails is none: the experiment goes on, and ends by itself.
     if (!answer.ok) continue;
     seen = answer.value;
@@ -127,15 +113,23 @@ async function run(terminal: Terminal, gateway: Gateway, file: string, options: 
       `${whole.requests} requests targeted, ${faulted.requests} struck, ${percent(whole.errorRate)} errors`,
     );
     done = passed;
-  } while (seen === undefined || isOpen(seen, Date.now()));
-  bar.stop(seen.stopped === null ? "over" : `stopped: ${seen.stopped.reason}`);
+  } while (seen === undefined ? Date.now() < endsAt + GIVE_UP_AFTER_MS : isOpen(seen, Date.now()));
   process.removeListener("SIGINT", halt);
-  if (options.html !== undefined) {
-    const page = await gateway.text(`/chaos/experiments/${id}?format=html`);
-    if (!page.ok) return tell(terminal, page.error);
-    writeFileSync(options.html, page.value);
+  if (seen === undefined) {
+    bar.stop("the gateway does not say how it went");
+    return FAILED;
   }
-  terminal.out(options.json === true ? JSON.stringify(seen, undefined, 2) : inWords(seen));
+  bar.stop(seen.stopped === null ? "over" : `stopped: ${seen.stopped.reason}`);
+  if (options.html !== undefined) {
+    const param = { action: inPath(id) };
+    const page = await gateway.receive("GET /admin/chaos/experiments/:action", ({ admin }) =>
+      admin.chaos.experiments[":action"].$get({ param, query: { format: "html" } }),
+    );
+    if (!page.ok) return tell(terminal, page.error, options.json);
+    writeFileSync(options.html, page.value.text);
+  }
+  if (options.json === true) printJson(terminal, seen);
+  else terminal.out(inWords(seen));
   return seen.passed ? OK : FAILED;
 }
 
@@ -146,19 +140,22 @@ function isOpen({ state, startedAt, endsAt, stopped, recoverySeconds }: Experime
   return recoverySeconds === null && now < Math.max(endedAt, startedAt) + 15_000;
 }
 
-async function show(terminal: Terminal, gateway: Gateway, options: Options): Promise<number> {
-  const answer = await gateway.json({ method: "GET", path: "/chaos/experiments" }, list);
-  if (!answer.ok) return tell(terminal, answer.error);
-  const { items } = answer.value;
-  if (options.json === true) terminal.out(JSON.stringify(items, undefined, 2));
+async function list(terminal: Terminal, gateway: Gateway, options: PageOptions): Promise<ExitCode> {
+  const query = options.page;
+  const answer = await gateway.ask("GET /admin/chaos/experiments", ({ admin }) =>
+    admin.chaos.experiments.$get({ query }),
+  );
+  if (!answer.ok) return tell(terminal, answer.error, options.json);
+  const { items, next } = answer.value;
+  if (options.json === true) printJson(terminal, answer.value);
   else if (items.length === 0) terminal.out("no experiment was run yet");
   else {
-    const table = new Table({
+    const drawn = new Table({
       head: ["id", "name", "state", "started", "struck", "errors"],
       style: { head: [], border: [] },
     });
     for (const each of items)
-      table.push([
+      drawn.push([
         each.id,
         each.name,
         each.state,
@@ -166,34 +163,28 @@ async function show(terminal: Terminal, gateway: Gateway, options: Options): Pro
         each.faulted.requests,
         percent(each.whole.errorRate),
       ]);
-    terminal.out(table.toString());
+    terminal.out([drawn.toString(), ...more(next)].join("\n"));
   }
   return OK;
 }
 
-async function showOne(terminal: Terminal, gateway: Gateway, id: string, options: Options): Promise<number> {
-  const answer = await gateway.json(
-    { method: "GET", path: `/chaos/experiments/${encodeURIComponent(id)}` },
-    experiment,
+async function show(terminal: Terminal, gateway: Gateway, id: string, options: RemoteOptions): Promise<ExitCode> {
+  const answer = await read(gateway, id);
+  if (!answer.ok) return tell(terminal, answer.error, options.json);
+  if (options.json === true) printJson(terminal, answer.value);
+  else terminal.out(inWords(answer.value));
+  return OK;
+}
+
+async function stop(terminal: Terminal, gateway: Gateway, id: string, options: RemoteOptions): Promise<ExitCode> {
+  const param = { action: `${inPath(id)}:stop` as const };
+  const answer = await gateway.ask("POST /admin/chaos/experiments/:action", ({ admin }) =>
+    admin.chaos.experiments[":action"].$post({ param }),
   );
-  if (!answer.ok) return tell(terminal, answer.error);
-  terminal.out(options.json === true ? JSON.stringify(answer.value, undefined, 2) : inWords(answer.value));
+  if (!answer.ok) return tell(terminal, answer.error, options.json);
+  if (options.json === true) printJson(terminal, answer.value);
+  else terminal.err(`${id} is ${answer.value.state}`);
   return OK;
-}
-
-async function stop(terminal: Terminal, gateway: Gateway, id: string): Promise<number> {
-  const path = `/chaos/experiments/${encodeURIComponent(id)}:stop`;
-  const answer = await gateway.json({ method: "POST", path }, v.looseObject({ state: v.string() }));
-  if (!answer.ok) return tell(terminal, answer.error);
-  terminal.err(`${id} is ${answer.value.state}`);
-  return OK;
-}
-
-function tell(terminal: Terminal, problem: GatewayProblem): number {
-  terminal.err(problem.words);
-  if (problem.kind === "invalid")
-    for (const { path, message } of problem.problems) terminal.err(`  ${path} ${message}`);
-  return problem.kind === "invalid" ? INVALID_INPUT : FAILED;
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

@@ -21,60 +21,27 @@ import { checkTarget } from "../../worker/core/policy/targets.ts";
 import type { Target } from "../../worker/core/policy/targets.ts";
 import { ok, refuse } from "../../worker/core/result/result.ts";
 import type { Result } from "../../worker/core/result/result.ts";
-import { Gateway } from "./gateway.ts";
 import { FORMATS, importPolicy, type Format, type ImportOptions } from "./import/command.ts";
-import type { GatewayProblem, Precondition } from "./gateway.ts";
+import { connected, remote, withJson, type RemoteOptions } from "../sluice/connection.ts";
+import type { Gateway, GatewayProblem, Precondition } from "./gateway.ts";
+import { headerField, type HeaderField } from "../sluice/header-field.ts";
 import { changeLines, explanationLines, historyTable, problemLines, table } from "./print.ts";
-
-const OK = 0;
-const GATEWAY_PROBLEM = 1;
-const INVALID_INPUT = 2;
-type ExitCode = typeof OK | typeof GATEWAY_PROBLEM | typeof INVALID_INPUT;
-
-export interface Terminal {
-  out(line: string): void;
-  err(line: string): void;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
+import { runProgram, type Run } from "../sluice/run.ts";
+import { EXIT_CODES, INVALID_INPUT, OK, tell, type ExitCode, type Terminal } from "../sluice/terminal.ts";
 
 /** Runs one command and answers with its exit code. `args` are those behind the script's name. */
-export async function runPolicy(args: readonly string[], terminal: Terminal): Promise<number> {
-  let code: number = OK;
-  const program = policyCommand(terminal, (exitCode) => (code = exitCode));
-  try {
-    await program.parseAsync(args, { from: "user" });
-  } catch (error) {
-    // commander throws where it would have exited: 0 for help, 1 for arguments that are wrong.
-    if (!(error instanceof Error) || !("exitCode" in error)) throw error;
-    return error.exitCode === 0 ? OK : INVALID_INPUT;
-  }
-  return code;
-}
+export const runPolicy = (args: readonly string[], terminal: Terminal): Promise<number> =>
+  runProgram(args, terminal, (run) => addPolicy(new Command("policy"), run));
 
-interface RemoteOptions {
-  readonly url: string;
-  readonly token?: string;
-  readonly json?: boolean;
-}
-
-function policyCommand(terminal: Terminal, exit: (code: ExitCode) => void): Command {
-  const program = new Command("policy")
+/** The commands, under a command that is called `policy`. */
+export function addPolicy(program: Command, { terminal, exit }: Run): Command {
+  program
     .description("Checks, compares and publishes the policy of a Sluice gateway.")
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
-    })
-    .addHelpText("after", "\nExit codes: 0 ok, 1 the gateway cannot be reached or refuses, 2 invalid input.");
-
+    .addHelpText("after", EXIT_CODES);
   const command = (usage: string, description: string): Command =>
-    program.command(usage).description(description).option("--json", "one JSON document instead of words");
-  const remote = (usage: string, description: string): Command =>
-    command(usage, description)
-      .option("--url <url>", "the gateway", httpBase, "http://127.0.0.1:8787")
-      .option("--token <token>", "admin token (default: SLUICE_ADMIN_TOKEN)");
-  const gateway = ({ url, token }: RemoteOptions): Gateway =>
-    new Gateway(url, token ?? terminal.env["SLUICE_ADMIN_TOKEN"] ?? "");
+    withJson(program.command(usage).description(description));
+  const asking = (usage: string, description: string): Command =>
+    remote(program.command(usage).description(description));
 
   command("check", "Validates a policy file.")
     .argument("[file]", "the policy", "policy.json")
@@ -82,44 +49,43 @@ function policyCommand(terminal: Terminal, exit: (code: ExitCode) => void): Comm
     .option("--allow-private", "private addresses are allowed on the target, as ALLOW_PRIVATE says (local: always)")
     .action((file: string, options: CheckOptions) => exit(check(terminal, file, options)));
 
-  remote("diff", "Shows what pushing a file would change.")
+  asking("diff", "Shows what pushing a file would change.")
     .argument("[file]", "the policy", "policy.json")
     .option("--generation <number>", "compare with this generation instead of the one in force", generation)
-    .action(async (file: string, options: DiffOptions) => exit(await diff(terminal, gateway(options), file, options)));
+    .action(async (file: string, options: DiffOptions) =>
+      exit(await connected(terminal, options, (gateway) => diff(terminal, gateway, file, options))),
+    );
 
-  remote("push", "Publishes a file as the next generation.")
+  asking("push", "Publishes a file as the next generation.")
     .argument("[file]", "the policy", "policy.json")
     .option("--if-match <generation>", "only if this generation is in force", generation)
     .option("--force", "whatever generation is in force")
     .option("--note <words>", "kept in the history", "")
-    .action(async (file: string, options: PushOptions) => exit(await push(terminal, gateway(options), file, options)));
+    .action(async (file: string, options: PushOptions) =>
+      exit(await connected(terminal, options, (gateway) => push(terminal, gateway, file, options))),
+    );
 
-  remote("pull", "Fetches the policy in force.")
+  asking("pull", "Fetches the policy in force.")
     .argument("[file]", "where to write it (default: standard output)")
     .option("--generation <number>", "an earlier generation", generation)
     .action(async (file: string | undefined, options: DiffOptions) =>
-      exit(await pull(terminal, gateway(options), file, options)),
+      exit(await connected(terminal, options, (gateway) => pull(terminal, gateway, file, options))),
     );
 
-  remote("rollback", "Publishes an earlier generation's document again, as a new generation.")
+  asking("rollback", "Publishes an earlier generation's document again, as a new generation.")
     .argument("<generation>", "which one: see history", generation)
     .option("--note <words>", "kept in the history", "")
     .action(async (number: number, options: RollbackOptions) =>
-      exit(await rollback(terminal, gateway(options), number, options)),
+      exit(await connected(terminal, options, (gateway) => rollback(terminal, gateway, number, options))),
     );
 
-  remote("history", "Lists the generations, newest first.")
+  asking("history", "Lists the generations, newest first.")
     .option("--limit <number>", "at most so many", limit, 20)
-    .action(async (options: HistoryOptions) => exit(await history(terminal, gateway(options), options)));
-
-  remote("explain", "Tells which route takes a request, and why.")
-    .argument("<url>", "absolute, or a path on the gateway")
-    .option("-X, --request <method>", "method", "GET")
-    .option("-H, --header <field>", "header field 'Name: value', repeatable", headerField, [])
-    .option("--file <file>", "ask this policy instead of the gateway's")
-    .action(async (url: string, options: ExplainOptions) =>
-      exit(await explain(terminal, gateway(options), url, options)),
+    .action(async (options: HistoryOptions) =>
+      exit(await connected(terminal, options, (gateway) => history(terminal, gateway, options))),
     );
+
+  addExplain(program, { terminal, exit });
 
   command("import", "Makes a policy of another gateway's configuration; what it has no place for is listed.")
     .addArgument(new Argument("<format>", "whose it is").choices([...FORMATS]))
@@ -152,16 +118,22 @@ function policyCommand(terminal: Terminal, exit: (code: ExitCode) => void): Comm
   return program;
 }
 
+/** `explain`, which stands here and among the first words of `sluice`. */
+export function addExplain(program: Command, { terminal, exit }: Run): void {
+  remote(program.command("explain").description("Tells where a request goes, and why."))
+    .argument("<url>", "absolute, or a path on the gateway")
+    .option("-X, --request <method>", "method", "GET")
+    .option("-H, --header <field>", "header field 'Name: value', repeatable", headerField, [])
+    .option("--file <file>", "ask this policy instead of the gateway's")
+    .addHelpText("after", "\nExample:\n  sluice explain /api/v1/users/7 -H 'Accept-Language: fr'")
+    .action(async (url: string, options: ExplainOptions) =>
+      exit(await connected(terminal, options, (gateway) => explain(terminal, gateway, url, options))),
+    );
+}
+
 const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 
 // --- arguments ---
-
-function httpBase(value: string): string {
-  const url = URL.parse(value);
-  if (url === null || !/^https?:$/.test(url.protocol))
-    throw new InvalidArgumentError("It must be an http:// or https:// URL.");
-  return value;
-}
 
 function generation(value: string): number {
   const number = Number(value);
@@ -174,19 +146,6 @@ function limit(value: string): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 1 || number > 200) throw new InvalidArgumentError("It must be 1 to 200.");
   return number;
-}
-
-type HeaderField = readonly [name: string, value: string];
-
-function headerField(written: string, before: readonly HeaderField[]): readonly HeaderField[] {
-  const colon = written.indexOf(":");
-  const field: HeaderField = [written.slice(0, colon).trim(), written.slice(colon + 1).trim()];
-  try {
-    new Headers([[...field]]);
-  } catch {
-    throw new InvalidArgumentError("It must be 'Name: value'.");
-  }
-  return [...before, field];
 }
 
 // --- files ---
@@ -212,13 +171,6 @@ function refuseFile(terminal: Terminal, file: string, problems: readonly PolicyP
   if (json) terminal.out(JSON.stringify({ valid: false, problems }));
   else terminal.err(problemLines(file, problems));
   return INVALID_INPUT;
-}
-
-function refuseRemote(terminal: Terminal, problem: GatewayProblem, json = false): ExitCode {
-  const problems = problem.kind === "invalid" ? problem.problems : [];
-  if (json) terminal.out(JSON.stringify({ error: problem.kind, detail: problem.words, problems }));
-  else terminal.err([problem.words, ...(problems.length > 0 ? [problemLines("policy", problems)] : [])].join("\n"));
-  return problem.kind === "invalid" ? INVALID_INPUT : GATEWAY_PROBLEM;
 }
 
 // --- commands ---
@@ -269,7 +221,7 @@ async function diff(terminal: Terminal, gateway: Gateway, file: string, options:
   const read = readPolicy(file);
   if (!read.ok) return refuseFile(terminal, file, read.error, options.json);
   const remote = await gateway.policy(options.generation);
-  if (!remote.ok) return refuseRemote(terminal, remote.error, options.json);
+  if (!remote.ok) return tell(terminal, remote.error, options.json);
   const changes = differences(JSON.parse(remote.value.text), JSON.parse(read.value.text));
   if (options.json === true) {
     terminal.out(JSON.stringify({ generation: remote.value.generation, changes }));
@@ -305,9 +257,9 @@ async function push(terminal: Terminal, gateway: Gateway, file: string, options:
   const read = readPolicy(file);
   if (!read.ok) return refuseFile(terminal, file, read.error, options.json);
   const only = await precondition(gateway, options);
-  if (!only.ok) return refuseRemote(terminal, only.error, options.json);
+  if (!only.ok) return tell(terminal, only.error, options.json);
   const put = await gateway.put(read.value.text, only.value, options.note);
-  if (!put.ok) return refuseRemote(terminal, put.error, options.json);
+  if (!put.ok) return tell(terminal, put.error, options.json);
   const { generation: now, outcome } = put.value;
   if (options.json === true) terminal.out(JSON.stringify({ generation: now, outcome }));
   else if (outcome === "unchanged") terminal.out(`unchanged: ${file} is generation ${now} already`);
@@ -322,7 +274,7 @@ async function pull(
   options: DiffOptions,
 ): Promise<ExitCode> {
   const remote = await gateway.policy(options.generation);
-  if (!remote.ok) return refuseRemote(terminal, remote.error, options.json);
+  if (!remote.ok) return tell(terminal, remote.error, options.json);
   const { generation: number, text } = remote.value;
   if (file === undefined) {
     terminal.out(
@@ -354,8 +306,10 @@ async function rollback(
   number: number,
   options: RollbackOptions,
 ): Promise<ExitCode> {
-  const answer = await gateway.rollback(number, options.note);
-  if (!answer.ok) return refuseRemote(terminal, answer.error, options.json);
+  const answer = await gateway.ask("POST /admin/policy/rollback", ({ admin }) =>
+    admin.policy.rollback.$post({ json: { generation: number, note: options.note } }),
+  );
+  if (!answer.ok) return tell(terminal, answer.error, options.json);
   const { generation: now } = answer.value;
   terminal.out(
     options.json === true
@@ -370,9 +324,13 @@ interface HistoryOptions extends RemoteOptions {
 }
 
 async function history(terminal: Terminal, gateway: Gateway, options: HistoryOptions): Promise<ExitCode> {
-  const answer = await gateway.history(options.limit);
-  if (!answer.ok) return refuseRemote(terminal, answer.error, options.json);
-  terminal.out(options.json === true ? JSON.stringify({ generations: answer.value }) : historyTable(answer.value));
+  const answer = await gateway.ask("GET /admin/policy/history", ({ admin }) =>
+    admin.policy.history.$get({ query: { limit: String(options.limit) } }),
+  );
+  if (!answer.ok) return tell(terminal, answer.error, options.json);
+  terminal.out(
+    options.json === true ? JSON.stringify({ generations: answer.value.items }) : historyTable(answer.value.items),
+  );
   return OK;
 }
 
@@ -395,8 +353,10 @@ async function explain(
   }
   const method = options.request.toUpperCase();
   if (options.file === undefined) {
-    const answer = await gateway.explain({ method, url, headers: Object.fromEntries(options.header) });
-    if (!answer.ok) return refuseRemote(terminal, answer.error, options.json);
+    const answer = await gateway.ask("POST /admin/explain", ({ admin }) =>
+      admin.explain.$post({ json: { method, url, headers: Object.fromEntries(options.header) } }),
+    );
+    if (!answer.ok) return tell(terminal, answer.error, options.json);
     terminal.out(options.json === true ? JSON.stringify(answer.value) : explanationLines(answer.value));
     return OK;
   }

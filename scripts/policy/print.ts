@@ -1,10 +1,13 @@
-// What the policy commands say, for people. Machines ask with --json and get the same facts as one JSON document.
+// What commands say, for people. Machines ask with --json and get the same facts as one JSON document.
 import { styleText } from "node:util";
 import Table from "cli-table3";
 import type { RouteExplanation } from "../../worker/core/policy/explain.ts";
 import type { PolicyProblem } from "../../worker/core/policy/parse.ts";
 import type { Change } from "../../worker/core/policy/differences.ts";
-import type { Explanation, HistoryEntry } from "./gateway.ts";
+import type { AnswerOf } from "./gateway.ts";
+
+type Explanation = AnswerOf<"POST /admin/explain">;
+type HistoryEntry = AnswerOf<"GET /admin/policy/history">["items"][number];
 
 const VALUE_LENGTH = 160;
 

@@ -92,9 +92,13 @@ function commandsIn(page: string): Command[] {
       )?.groups;
       const script = found?.["named"] ?? found?.["short"];
       if (script === undefined) return [];
-      return [
-        { page, line: part.trim(), script, words: (found?.["rest"] ?? "").split(/\s+/).filter((word) => word !== "") },
-      ];
+      const words = (found?.["rest"] ?? "").split(/\s+/).filter((word) => word !== "");
+      const line = part.trim();
+      const [first = "", ...rest] = words;
+      // What is a script of its own takes its own flags.
+      return script === "sluice" && PASSED_ON.has(first)
+        ? [{ page, line, script: first, words: rest }]
+        : [{ page, line, script, words }];
     });
   });
 }
@@ -102,7 +106,9 @@ function commandsIn(page: string): Command[] {
 /** Tools with flags of their own. */
 const FOREIGN = new Set(["wrangler", "test", "typecheck", "format"]);
 /** Scripts whose first word is one of their commands. */
-const WITH_COMMANDS = new Set(["policy", "chaos"]);
+const WITH_COMMANDS = new Set(["policy", "chaos", "sluice"]);
+/** Words of `sluice` that are scripts. */
+const PASSED_ON = new Set(["start", "deploy", "bench", "cost", "simulate"]);
 
 describe("commands in the documentation", () => {
   const commands = PAGES.filter((page) => page !== "CHANGELOG.md" && page !== "DECISIONS.md").flatMap(commandsIn);

@@ -20,6 +20,13 @@ const inFile = (name: string, content: unknown): string => {
   return file;
 };
 
+const stands = { state: "closed", reason: "", until: 0 };
+const candidate = {
+  ...{ id: "web-1", url: "http://web.example.com", region: "", weight: 1, priority: 0, refused: null },
+  ...{ score: 1, merit: 1, factors: {}, weights: {}, ewmaMs: 0, inFlight: 0, ramp: 1, limit: null, health: null },
+  breaker: { stands: "closed", region: stands, isolate: { ...stands, consecutiveFailures: 0 } },
+};
+
 /** What the admin API keeps, in so far as the command line can see it. */
 interface Kept {
   generations: string[];
@@ -123,7 +130,7 @@ function answer(request: IncomingMessage, body: string, response: ServerResponse
         },
         nearMisses: [],
         algorithm: "round_robin",
-        candidates: [{ id: "web-1", url: "http://web.example.com", region: "", weight: 1 }],
+        candidates: [candidate],
       });
     default:
       return say(500, "<html>");
@@ -141,7 +148,7 @@ async function run(...args: string[]): Promise<Ran> {
   const code = await runPolicy(args, {
     out: (line) => (said.out += `${line}\n`),
     err: (line) => (said.err += `${line}\n`),
-    env: { SLUICE_ADMIN_TOKEN: TOKEN },
+    env: { HOME: folder, SLUICE_TOKEN: TOKEN },
   });
   return { code, out: stripVTControlCharacters(said.out), err: stripVTControlCharacters(said.err) };
 }
@@ -232,7 +239,7 @@ describe("push", () => {
     });
     expect(kept.asked.at(-1)).toMatchObject({
       method: "PUT",
-      url: "/_sluice/admin/policy?note=first%20%26%20best",
+      url: "/_sluice/admin/policy?note=first+%26+best",
       headers: { "if-none-match": "*" },
     });
     expect(await remote("push", file)).toMatchObject({ code: 0 });
@@ -369,7 +376,7 @@ describe("a gateway that", () => {
   it("refuses the token says how to give one, and never repeats it", async () => {
     const { code, err } = await remote("pull", "--token", "wrong-token");
     expect(code).toBe(1);
-    expect(err).toContain("SLUICE_ADMIN_TOKEN");
+    expect(err).toContain("SLUICE_TOKEN");
     expect(err).not.toContain("wrong-token");
   });
 
