@@ -186,6 +186,7 @@ describeWith("chromium", "the dashboard", (file) => {
     await shows(page.locator('[data-stat="requests"] .stat-value'), /^[1-9]/);
     lets = true;
     await shows(page.locator(".badge"), "Live");
+    expect(await page.locator(".badge").textContent()).not.toContain("Reconnecting");
     await context.close();
   });
 

@@ -1,6 +1,6 @@
 // The audit log: who changed what, and when. It is kept by the object that stores what was changed, in the same write.
 import { useState } from "preact/hooks";
-import type { AuditEntry } from "../../core/protocol/objects.ts";
+import type { AuditEntry } from "../../core/protocol/writes.ts";
 import { useNow } from "../clock.ts";
 import { ago, plural } from "../format.ts";
 import { Card, Field, PageHead, ProblemNote } from "../parts/basics.tsx";
