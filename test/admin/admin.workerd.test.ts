@@ -156,7 +156,7 @@ describe("the door", () => {
 
   it.each([
     ["POST", "/_sluice/health", "GET, HEAD"],
-    ["DELETE", "/_sluice/admin/policy", "GET, HEAD, PUT"],
+    ["DELETE", "/_sluice/admin/policy", "GET, HEAD, PUT, PATCH"],
     ["GET", "/_sluice/admin/policy/rollback", "POST"],
     ["PUT", "/_sluice/admin/services/web", "GET, HEAD"],
     ["GET", "/_sluice/admin/services/web/instances/web-1:drain", "POST"],

@@ -50,6 +50,8 @@ export interface Found {
   readonly fill: Fill | undefined;
   /** Why it goes forward, where that does not show in the rest. */
   readonly reason?: ForwardReason | undefined;
+  /** Epoch ms: the answer is at least as new as this; left out, as the request. */
+  readonly requestedAt?: number | undefined;
   /** Epoch ms; 0: nothing is known against it. */
   readonly uncacheableUntil?: number | undefined;
 }
@@ -73,7 +75,7 @@ export class CacheCall implements Call {
     this.#options = options;
     this.#found = found;
     this.#reason = found.reason ?? reasonOf(found);
-    this.#requestedAt = walk.now;
+    this.#requestedAt = found.requestedAt ?? walk.now;
     if (walk.method !== "HEAD") this.#prepare();
     const { fill } = found;
     // Whoever waits for it learns when its client leaves before anything came.

@@ -32,9 +32,10 @@ export class UnsafeCall implements Call {
     const contentLocation = headers.get("content-location");
     const urls = invalidated(walk.publicUrl, headers.get("location"), contentLocation);
     const { keeper, isolate } = walk.gateway;
+    const now = Date.now();
     for (const url of urls) {
       // Other isolates and other regions hear of it; this one has forgotten it when the answer leaves.
-      keeper.outdated.note(walk.service?.compiled.name ?? "", url, Date.now());
+      keeper.outdated.note(walk.service?.compiled.name ?? "", url, now);
       const key = keyOf(walk, url);
       if (key !== undefined) walk.gateway.cache.forgetUrl(url, key, walk.ctx);
     }
@@ -51,6 +52,8 @@ export class UnsafeCall implements Call {
       collapsed: false,
       fill: undefined,
       reason: "method",
+      // It is what the request made of the resource: newer than all that it made outdated.
+      requestedAt: now + 1,
     });
     const answer = call.store(result);
     this.goesOn = call.goesOn;
