@@ -1,5 +1,6 @@
-// Makes the dashboard's files: one script and one sheet by esbuild, the page, the icon, and the world as one path. Law: a file is
-// written whole or not at all and only when it changed, so that two builds at once, and a gateway that reads meanwhile, never meet half of one.
+// Makes the dashboard's files: one script and one sheet by esbuild, the page, the icon, the world as one path, and the OpenAPI document,
+// which the admin API hands out. Law: a file is written whole or not at all and only when it changed, so that two builds at once, and a
+// gateway that reads meanwhile, never meet half of one.
 import { build } from "esbuild";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -45,6 +46,8 @@ export async function buildDashboard(to: string): Promise<BuiltFile[]> {
   const files = new Map<string, Uint8Array>(outputFiles.map((file) => [path.basename(file.path), file.contents]));
   for (const name of ["index.html", "icon.svg"]) files.set(name, readFileSync(path.join(source, name)));
   files.set("world.json", new TextEncoder().encode(JSON.stringify({ land: world() })));
+  const document = readFileSync(path.join(root, "docs", "openapi.json"), "utf8");
+  files.set("openapi.json", new TextEncoder().encode(JSON.stringify(JSON.parse(document))));
   mkdirSync(to, { recursive: true });
   return [...files].map(([name, contents]) => {
     put(path.join(to, name), contents);

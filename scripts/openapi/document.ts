@@ -168,7 +168,8 @@ function describe(path: string, endpoint: Endpoint, needs: string | undefined, o
     summary,
     description: [detail, role].filter(Boolean).join("\n\n"),
     parameters: [...parametersOf(path, endpoint), ...(once ? [ONCE] : [])],
-    ...(needs === undefined ? { security: [] } : {}),
+    // Roles stand where OpenAPI has them (3.1, §4.8.30.1), and in words for readers that show none.
+    security: needs === undefined ? [] : [{ bearer: [`sluice:${needs}`] }],
     ...(body === undefined
       ? {}
       : {
@@ -197,6 +198,8 @@ export async function openApiDocument(version: string): Promise<Node> {
     );
   }
   const made = await generateSpecs(app, {
+    // A path with a dot is an endpoint too.
+    excludeStaticFile: false,
     documentation: {
       info: {
         title: "Sluice",

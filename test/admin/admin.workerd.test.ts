@@ -592,6 +592,9 @@ describe("read-outs", () => {
     expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
     expect(await answer.text()).toContain("npm run dashboard -- build");
     await expectProblem(await ask("/_sluice/dashboard/app.js", { token: null }), 404);
+    const refused = await ask("/_sluice/admin/openapi.json");
+    expect(await refused.clone().text()).toContain("npm run dashboard -- build");
+    await expectProblem(refused, 503);
   });
 
   it("hand out the dashboard's files and no others, under a policy that lets nothing else in", async () => {
@@ -608,7 +611,12 @@ describe("read-outs", () => {
     const script = await ask("/_sluice/dashboard/app.js", { token: null });
     expect(script.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
     expect(script.headers.get("etag")).toBe('"1"');
-    for (const name of ["index.html", "..%2fsecret", ".dev.vars", "app.js.map"]) {
+    const told = await ask("/_sluice/admin/openapi.json");
+    expect(await told.text()).toBe("file /openapi.json");
+    expect(["content-type", "etag", "cache-control"].map((name) => told.headers.get(name))).toEqual([
+      ...["application/json", '"1"', "no-store"],
+    ]);
+    for (const name of ["index.html", "openapi.json", "..%2fsecret", ".dev.vars", "app.js.map"]) {
       await expectProblem(await ask(`/_sluice/dashboard/${name}`, { token: null }), 404);
     }
   });

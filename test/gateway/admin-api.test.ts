@@ -1,17 +1,20 @@
 // The admin API over HTTP, by its typed client, with the OpenAPI document as the judge of every question and every answer.
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildDashboard } from "../../scripts/dashboard/build.ts";
 import { adminClient } from "../../worker/admin/client.ts";
 import { get } from "../support/client.ts";
-import { ApiContract } from "../support/openapi.ts";
+import { ApiContract, readDocument } from "../support/openapi.ts";
 import { inFrontOf } from "../support/policies.ts";
 import { ADMIN_TOKEN, startRig, type Rig } from "../support/rig.ts";
 import { byPath, startUpstream, type Upstream } from "../support/upstream.ts";
 
 const contract = new ApiContract();
 const wrong: string[] = [];
+const files = mkdtempSync(path.join(os.tmpdir(), "sluice-files-"));
 let upstream: Upstream;
 let rig: Rig;
 let policy: ReturnType<typeof inFrontOf>;
@@ -58,7 +61,8 @@ beforeAll(async () => {
       alerts: [{ name: "errors", when: "metrics.error_rate > 0.2", severity: "error" }],
     },
   });
-  rig = await startRig({ policy });
+  await buildDashboard(files);
+  rig = await startRig({ policy, dashboard: files });
   admin = adminClient(rig.g1, ADMIN_TOKEN, { fetch: judged });
   open = adminClient(rig.g1, "", { fetch: judged });
   await Promise.all(["/cached", "/cached", "/plain", "/broken"].map((path) => get(rig.g1, path)));
@@ -66,6 +70,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await rig?.close();
   await upstream?.close();
+  rmSync(files, { recursive: true, force: true });
 });
 
 describe("what is asked and answered is what the document says", () => {
@@ -75,6 +80,23 @@ describe("what is asked and answered is what the document says", () => {
     expect(await (await open.metrics.$get()).text()).toContain("sluice_");
     expect(await (await admin.admin.me.$get()).json()).toMatchObject({ role: "admin" });
     expect((await open.admin.policy.$get()).status).toBe(401);
+  });
+
+  it("of the document itself, to who may look, and to nobody else", async () => {
+    const read = admin.admin["openapi.json"];
+    const given = await read.$get();
+    expect([given.status, given.headers.get("content-type")]).toEqual([200, "application/json"]);
+    expect(await given.json()).toEqual(readDocument());
+    expect((await open.admin["openapi.json"].$get()).status).toBe(401);
+    const made = await admin.admin.keys.$post({ json: { name: "reader", roles: ["sluice:viewer"] } });
+    if (!made.ok) throw new Error(await made.text());
+    const { id, key } = await made.json();
+    const viewer = adminClient(rig.g1, key, { fetch: judged });
+    expect(await (await viewer.admin["openapi.json"].$get()).json()).toEqual(readDocument());
+    await admin.admin.keys[":id"].$patch({ param: { id }, json: { roles: ["orders"] }, header: { "if-match": "*" } });
+    expect((await viewer.admin["openapi.json"].$get()).status).toBe(403);
+    // It is an answer of the admin API, not a file of the page that anybody may load.
+    expect((await fetch(`${rig.g1}/_sluice/dashboard/openapi.json`)).status).toBe(404);
   });
 
   it("of the policy", async () => {

@@ -1,12 +1,15 @@
 // The dashboard's pages that act, clicked through by Chromium in front of a gateway with real traffic. What is clicked is looked up in the
 // admin API, and what the API does is looked up in the page. Tests stand in the order of a day: each begins where the one before ended.
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 import type { Browser, Locator } from "playwright-core";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { buildDashboard } from "../../scripts/dashboard/build.ts";
 import type { WrittenPolicy } from "../../worker/core/policy/schema.ts";
+import { endpointsOf, type ApiDocument } from "../../worker/dashboard/reference/document.ts";
 import { goTo, openBrowser, signIn, type Desk } from "../support/browser.ts";
 import { get } from "../support/client.ts";
 import { service } from "../support/policies.ts";
@@ -268,6 +271,36 @@ describeWith("chromium", "the dashboard", (file) => {
     expect(await suggestion()).toMatchObject({ state: "rolled_back", decidedBy: "admin token" });
   }, 120_000);
 
+  it("tells of the API: an endpoint is found, opened with its shapes, and asked by the line that is copied", async () => {
+    await goTo(desk.page, "API");
+    const document = await read<ApiDocument>("openapi.json");
+    const listed = desk.page.locator("[data-endpoint]");
+    await listed.first().waitFor();
+    expect(await listed.count()).toBe(endpointsOf(document).length);
+    await desk.page.getByLabel("Find").fill("post KEY admin make");
+    const own = desk.page.locator('[data-endpoint="createKey"]');
+    await listed.nth(1).waitFor({ state: "detached" });
+    // By the keyboard alone.
+    await own.locator("summary").first().focus();
+    await desk.page.keyboard.press("Enter");
+    await shows(own, "Needs the role sluice:admin");
+    await own.locator("summary", { hasText: "application/json" }).first().click();
+    await shows(own.getByRole("region", { name: "Request" }), "required");
+    await shows(own.getByRole("region", { name: "Refusals" }), "413");
+    await own.locator("summary", { hasText: "RFC 9457" }).click();
+    await shows(own, "correlationId");
+    expect(await faintText(desk.page)).toEqual([]);
+    const line = (await own.locator(".curl pre").textContent()) ?? "";
+    expect(line).toContain('-H "Authorization: Bearer $SLUICE_TOKEN"');
+    expect(await desk.page.content()).not.toContain(ADMIN_TOKEN);
+    const { stdout } = await promisify(execFile)("sh", ["-c", line], {
+      env: { ...process.env, SLUICE_TOKEN: ADMIN_TOKEN },
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ key: expect.stringMatching(/^sk_/) });
+    await own.getByRole("link", { name: "Link to createKey" }).click();
+    expect(await desk.page.evaluate<string>("location.hash")).toBe("#/api/createKey");
+  });
+
   it("has written down who did all this", async () => {
     await goTo(desk.page, "Audit log");
     const audit = card("audit");
@@ -288,7 +321,17 @@ describeWith("chromium", "the dashboard", (file) => {
 
   it("fits a narrow screen, is legible in light and dark, and breaks no rule of its own on any page", async () => {
     await desk.page.setViewportSize({ width: 360, height: 740 });
-    for (const title of ["Alerts", "Cache", "Explain", "Chaos", "Suggestions", "Policy", "Security", "Audit log"]) {
+    for (const title of [
+      "Alerts",
+      "Cache",
+      "Explain",
+      "Chaos",
+      "Suggestions",
+      "Policy",
+      "Security",
+      "Audit log",
+      "API",
+    ]) {
       await goTo(desk.page, title);
       await desk.page.locator("#page-title").waitFor();
       await desk.page.locator(".card").first().waitFor();

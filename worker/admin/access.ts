@@ -12,6 +12,7 @@ const roleName = (role: Role): string => `sluice:${role}`;
 /** `METHOD path` below /_sluice, as the app registers it. HEAD goes with GET. */
 export const NEEDS = {
   "GET /admin/me": "viewer",
+  "GET /admin/openapi.json": "viewer",
   "POST /admin/live": "viewer",
   "GET /admin/policy": "viewer",
   "PUT /admin/policy": "admin",

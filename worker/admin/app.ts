@@ -17,6 +17,7 @@ import { getExperiment, getExperiments, startExperiment, stopExperiment } from "
 import type { AdminEnv, Asked } from "./context.ts";
 import { getCacheKeys, getCacheStats, getCacheWarmth, lookUpCache, purgeCache } from "./cache.ts";
 import { dashboard, dashboardFile } from "./dashboard.ts";
+import { getDocument } from "./document.ts";
 import { explain } from "./explain.ts";
 import { getHistoryOfTraffic } from "./history.ts";
 import { askForTicket, watch } from "./live.ts";
@@ -58,6 +59,7 @@ export function createAdmin(gateway: () => Pick<Gateway, "isolate" | "identity" 
   app.get("/live", watch);
   app.use("/admin/*", guard);
   app.get("/admin/me", getMe);
+  app.get("/admin/openapi.json", getDocument);
   app.post("/admin/live", askForTicket);
   app.get("/admin/policy", getPolicy);
   app.put("/admin/policy", putPolicy);

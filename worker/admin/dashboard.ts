@@ -2,6 +2,7 @@
 // under a policy that lets the page load and reach nothing but its own origin. It needs no token because it shows nothing without one:
 // what it asks of the admin API it asks as the operator who signed in. Where no files are bound, as in a plain workerd that
 // was given none, the page says how to get them.
+import { asset } from "./assets.ts";
 import type { Asked } from "./context.ts";
 import { refusal } from "./refuse.ts";
 
@@ -20,7 +21,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 export async function dashboard(c: Asked): Promise<Response> {
-  const file = await read(c, PAGE);
+  const file = await asset(c, PAGE);
   const headers = { "content-security-policy": POLICY, "cross-origin-opener-policy": "same-origin" };
   return file === undefined ? c.html(ABSENT, 503) : c.html(await file.text(), 200, headers);
 }
@@ -28,28 +29,13 @@ export async function dashboard(c: Asked): Promise<Response> {
 export async function dashboardFile(c: Asked): Promise<Response> {
   const name = c.req.param("file") ?? "";
   const type = TYPES.get(name);
-  const file = type === undefined ? undefined : await read(c, name, c.req.header("if-none-match"));
+  const file = type === undefined ? undefined : await asset(c, name, c.req.header("if-none-match"));
   if (type === undefined || file === undefined) return refusal(c, { code: "not_found" });
   // Kept, and asked about at each use: a page never runs with another version's script.
   const headers = new Headers({ "content-type": type, "cache-control": "no-cache" });
   const etag = file.headers.get("etag");
   if (etag !== null) headers.set("etag", etag);
   return new Response(file.body, { status: file.status, headers });
-}
-
-/** Undefined where it is not: nothing is bound, or nothing was built. */
-async function read(c: Asked, name: string, ifNoneMatch?: string): Promise<Response | undefined> {
-  const { ASSETS } = c.env;
-  if (ASSETS === undefined) return undefined;
-  try {
-    const answer = await ASSETS.fetch(`http://assets.invalid/${name}`, {
-      headers: ifNoneMatch === undefined ? {} : { "if-none-match": ifNoneMatch },
-    });
-    return answer.ok || answer.status === 304 ? answer : undefined;
-  } catch (error) {
-    console.error(`${c.get("correlationId")}: the dashboard's ${name} could not be read: ${String(error)}`);
-    return undefined;
-  }
 }
 
 const ABSENT = `<!doctype html>

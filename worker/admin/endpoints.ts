@@ -8,7 +8,7 @@ import { alert, alerts, experiment, experimentOrdered, experiments, liveTicket, 
 import { suggestion, suggestionDecided, suggestions } from "./answers/insight.ts";
 import { auditLog, explanation, generations, policyChecked, policyDocument, policyWritten } from "./answers/policy.ts";
 import { key, keyMade, keyRevoked, keys, security } from "./answers/security.ts";
-import { alive, me, operation, ready, regions, service, services } from "./answers/services.ts";
+import { alive, me, openApi, operation, ready, regions, service, services } from "./answers/services.ts";
 import { SUGGESTION_KINDS, SUGGESTION_STATES } from "../core/protocol/suggestions.ts";
 import type { NEEDS } from "./access.ts";
 import {
@@ -30,7 +30,7 @@ export const TAGS = {
   insight: "What happened: curves, alerts, suggestions.",
   chaos: "Breaking things on purpose, within the policy's bounds.",
   security: "Keys, and who came with wrong ones.",
-  gateway: "Whether the gateway lives and can serve; open to all.",
+  gateway: "Whether the gateway lives and can serve, and what it answers.",
 } as const;
 
 /** What a write may say of the version it changes. */
@@ -140,6 +140,17 @@ const policyEndpoints = {
     ...{ id: "listAudit", tag: "policy", summary: "Who changed what, newest first; the last 5,000 changes are kept" },
     query: v.object({ ...page, ...auditQuestion.entries }),
     ...{ status: 200, answer: auditLog, refusals: [400] },
+  },
+} as const satisfies Readonly<Record<string, Endpoint>>;
+
+const documentEndpoints = {
+  "GET /admin/openapi.json": {
+    ...{ id: "getDocument", tag: "gateway", summary: "This document" },
+    detail:
+      "What the dashboard's page API shows. It was built together with the gateway that answers with it. 503 where no files are bound to " +
+      "it; its detail says how to get them.",
+    preconditions: ["if-none-match"],
+    ...{ status: 200, answer: openApi, etag: true, refusals: [304] },
   },
 } as const satisfies Readonly<Record<string, Endpoint>>;
 
@@ -322,6 +333,7 @@ export const OPEN_ENDPOINTS = {
 
 /** What needs a role: `METHOD path`, as the app registers it and the table of access names it. */
 export const ADMIN_ENDPOINTS = {
+  ...documentEndpoints,
   ...policyEndpoints,
   ...serviceEndpoints,
   ...cacheEndpoints,

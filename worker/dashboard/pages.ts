@@ -6,6 +6,7 @@ import type { ComponentType } from "preact";
 import type { PageProps } from "./page-props.ts";
 import { Ai } from "./pages/ai.tsx";
 import { Alerts } from "./pages/alerts.tsx";
+import { Api } from "./pages/api.tsx";
 import { Audit } from "./pages/audit.tsx";
 import { Cache } from "./pages/cache.tsx";
 import { Chaos } from "./pages/chaos.tsx";
@@ -38,4 +39,5 @@ export const PAGES: readonly Page[] = [
   { name: "policy", title: "Policy", group: "Govern", component: Policy },
   { name: "security", title: "Security", group: "Govern", component: Security },
   { name: "audit", title: "Audit log", group: "Govern", component: Audit },
+  { name: "api", title: "API", group: "Govern", component: Api },
 ];

@@ -173,3 +173,5 @@ export const ready = v.object({
   ),
   dependencies: v.object({ region: dependency, kv: dependency, analyticsEngine: v.optional(dependency) }),
 });
+
+export const openApi = v.pipe(v.record(v.string(), v.unknown()), v.description("An OpenAPI 3.1 document."));

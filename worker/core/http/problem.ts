@@ -50,6 +50,7 @@ export type Refusal =
   | { readonly code: "overloaded"; readonly retryAfterMs: number }
   | { readonly code: "store_unavailable"; readonly retryAfterMs: number }
   | { readonly code: "admin_closed" }
+  | { readonly code: "files_missing" }
   | { readonly code: "internal" };
 
 export type RefusalCode = Refusal["code"];
@@ -139,6 +140,13 @@ export const PROBLEMS: { readonly [Code in RefusalCode]: Problem } = {
     detail: "A write that was not answered may have been stored: read before writing again.",
   },
   admin_closed: { status: 403, title: "Admin API closed", detail: "ADMIN_TOKEN is not set." },
+  files_missing: {
+    status: 503,
+    title: "Files missing",
+    detail:
+      "No files are bound to the gateway as ASSETS. npm run deploy and npm start bring them along; otherwise npm run dashboard -- build " +
+      "makes them, in dist/dashboard.",
+  },
   internal: { status: 500, title: "Internal error" },
 };
 
