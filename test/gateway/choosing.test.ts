@@ -134,7 +134,10 @@ it("the nearest region answers, and the next one when it is down", async () => {
   upstreams[1]!.play(resetAtOnce);
   const answers = await inSequence(rig.g1, 20, "/near");
   for (const answer of answers) expect(answer.status).toBe(200);
-  expect(instance(answers.at(-1)!)).toBe("middle");
+  // One choice in fifty explores: nearly all, not all.
+  const by = answers.slice(10).map(instance);
+  expect(by.filter((each) => each === "middle").length, by.join(" ")).toBeGreaterThanOrEqual(7);
+  expect(by).not.toContain("near");
 });
 
 describe("services that stand in", () => {
