@@ -96,7 +96,7 @@ async function run(terminal: Terminal, gateway: Gateway, file: string, options: 
   const halt = (): void => void stop(terminal, gateway, id, {});
   process.once("SIGINT", halt);
   const seconds = Math.max(1, Math.round((endsAt - Date.now()) / 1_000));
-  const bar = progress({ max: seconds, output: process.stderr });
+  const bar = process.stderr.isTTY ? progress({ max: seconds, output: process.stderr }) : inLines(terminal);
   bar.start(`${id}: ${seconds} s`);
   let done = 0;
   let seen: Experiment | undefined;
@@ -131,6 +131,12 @@ async function run(terminal: Terminal, gateway: Gateway, file: string, options: 
   if (options.json === true) printJson(terminal, seen);
   else terminal.out(inWords(seen));
   return seen.passed ? OK : FAILED;
+}
+
+/** Where nobody looks at a terminal: its beginning and its end. */
+function inLines(terminal: Terminal): Pick<ReturnType<typeof progress>, "start" | "advance" | "stop"> {
+  const say = (text = ""): void => terminal.err(text);
+  return { start: say, stop: say, advance: () => undefined };
 }
 
 /** Running, or so freshly over that errors may still come back to normal. */
