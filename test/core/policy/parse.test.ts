@@ -499,9 +499,10 @@ describe("names that reach a prototype", () => {
 
 describe("hostile documents are refused before they cost anything", () => {
   const withinMs = (limit: number, text: string): readonly { message: string }[] => {
-    const start = performance.now();
+    // CPU of this thread: what others do on the machine counts for nothing.
+    const start = process.threadCpuUsage();
     const found = problems(text);
-    expect(performance.now() - start).toBeLessThan(limit);
+    expect(process.threadCpuUsage(start).user / 1000).toBeLessThan(limit);
     return found;
   };
 
