@@ -223,11 +223,12 @@ class Lookup {
     if (queryHoldsSecret(walk.publicUrl)) return this.#ask(fill);
     walk.request.signal.addEventListener("abort", () => fill.end("alone"));
     const { entries, lease } = await crowds.meet(this.#key, collapse);
+    this.#waited();
     const fresh = entries.filter(({ meta }) => !this.#store.forgottenSince(this.#key, meta.requestedAt));
     for (const { meta, body } of fresh) this.#store.memory.keep(meta, body);
     if (fresh.length > 0) {
       this.#collapsed = true;
-      const answer = await this.use(this.#store.memory.peek(this.#key), Date.now());
+      const answer = await this.use(this.#store.memory.peek(this.#key), walk.now);
       if (answer !== undefined) {
         fill.end("stored");
         return answer;
