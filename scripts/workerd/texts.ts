@@ -8,8 +8,13 @@ export const runScript = (version: string): string => `#!/bin/sh
 set -eu
 cd "$(dirname "$0")"
 if [ -z "\${WORKERD:-}" ]; then
-  if [ -x ./workerd ]; then WORKERD=./workerd
-  elif [ -x ./node_modules/.bin/workerd ]; then WORKERD=./node_modules/.bin/workerd
+  # Of the npm package the binary itself: its command may be a script around it, and who ends that leaves workerd running.
+  for own in ./workerd ./node_modules/@cloudflare/workerd-*/bin/workerd; do
+    if [ -x "$own" ]; then WORKERD=$own; break; fi
+  done
+fi
+if [ -z "\${WORKERD:-}" ]; then
+  if [ -x ./node_modules/.bin/workerd ]; then WORKERD=./node_modules/.bin/workerd
   elif command -v workerd >/dev/null 2>&1; then WORKERD=workerd
   else
     echo "workerd is not here: npm install --no-save workerd@${version} in $(pwd), or WORKERD=/path/to/workerd" >&2

@@ -2,7 +2,16 @@
 // client certificate, who asks. The workerd is the one the tests have; the container's steps are not run here.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
@@ -86,6 +95,8 @@ beforeAll(async () => {
     { out: (line) => void lines.push(line), err: (line) => void lines.push(line), folder: scratch },
   );
   expect([code, lines.join("\n")]).toEqual([0, expect.stringContaining(folder)]);
+  // As after `npm install` in the folder.
+  symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
 }, 60_000);
 afterEach(() => stop());
 afterAll(async () => {
@@ -112,7 +123,6 @@ async function start(): Promise<void> {
   const child = spawn(path.join(folder, "run.sh"), [], {
     env: {
       PATH: process.env["PATH"],
-      WORKERD: path.join(root, "node_modules/.bin/workerd"),
       ADMIN_TOKEN: TOKEN,
       KEY_PEPPER: "salt",
     },
@@ -139,6 +149,8 @@ async function stop(): Promise<void> {
   if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGKILL");
   await once(child, "exit");
+  // Who was killed was the gateway, and not a wrapper around it that leaves it running.
+  await expect(fetch(at("/_sluice/health"))).rejects.toThrow("fetch failed");
 }
 
 const at = (target: string): string => `http://127.0.0.1:${port}${target}`;
@@ -184,7 +196,10 @@ it.skipIf(!hasOpenssl)("shows its client certificate where the policy says via",
 });
 
 it("says what to do when workerd is not there", () => {
-  const run = spawnSync(path.join(folder, "run.sh"), { env: { PATH: "/usr/bin:/bin" } });
+  const alone = path.join(scratch, "alone");
+  mkdirSync(alone);
+  copyFileSync(path.join(folder, "run.sh"), path.join(alone, "run.sh"));
+  const run = spawnSync(path.join(alone, "run.sh"), { env: { PATH: "/usr/bin:/bin" }, timeout: 10_000 });
   expect(run.status).toBe(2);
   expect(run.stderr.toString()).toMatch(/npm install --no-save workerd@1\.\d+/);
 });
