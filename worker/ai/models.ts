@@ -12,6 +12,7 @@ import { failureOf } from "../core/providers/classify.ts";
 import { parseList, parseObject } from "../core/providers/fields.ts";
 import type { BatchResult } from "../core/protocol/batch.ts";
 import type { Gateway } from "../platform/gateway.ts";
+import { share } from "../platform/share.ts";
 import { json, refuse } from "./answer.ts";
 import { call, readWhole } from "./call.ts";
 import { modelNamed, takeListing, targetAt, type Provider } from "./compiled.ts";
@@ -78,9 +79,11 @@ async function discovered(walk: AiWalk, provider: Provider): Promise<readonly Li
   const now = Date.now();
   const age = entry.models.length > 0 ? discoverSeconds * 1000 : AGAIN_MS;
   if (now - entry.readAt < age) return entry.models;
-  entry.reading ??= read(walk, provider, entry).finally(() => {
-    entry.reading = undefined;
-  });
+  entry.reading ??= share(
+    read(walk, provider, entry).finally(() => {
+      entry.reading = undefined;
+    }),
+  );
   walk.ctx.waitUntil(entry.reading);
   // What was known before is good enough meanwhile.
   if (entry.models.length === 0) {

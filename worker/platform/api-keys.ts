@@ -10,6 +10,7 @@ import type { Env } from "./env.ts";
 import type { Background } from "./news.ts";
 import { OffPath, waitAtMost } from "./offpath.ts";
 import { CONTROL_NAME } from "../core/protocol/names.ts";
+import { share } from "./share.ts";
 
 /** A record is read again after this, should no ledger have come by. */
 const RECORD_GOOD_MS = 600_000;
@@ -81,7 +82,7 @@ export class ApiKeys {
       this.#sweep(now);
       if (this.#lookingUp.size >= MOST_LOOKUPS) return "unknown";
     }
-    const done = this.#lookUp(id).finally(() => this.#lookingUp.delete(id));
+    const done = share(this.#lookUp(id).finally(() => this.#lookingUp.delete(id)));
     this.#lookingUp.set(id, { startedAt: now, done });
     background.waitUntil(done);
     return done;

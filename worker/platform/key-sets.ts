@@ -12,6 +12,7 @@ import { secretOf } from "./call-headers.ts";
 import type { Env } from "./env.ts";
 import type { Background } from "./news.ts";
 import { waitAtMost } from "./offpath.ts";
+import { share } from "./share.ts";
 
 const SET_LIMITS: JsonLimits = { maxBytes: 262_144, maxDepth: 8, maxMembers: 256 };
 /** After a failure, while no set was ever loaded: requests wait for keys, so the next try comes soon. */
@@ -92,9 +93,11 @@ export class KeySet {
     const flight = this.#flight;
     if (flight !== undefined && now - flight.startedAt <= this.#timeoutMs + GRACE_MS) return flight.done;
     this.#askedAt = now;
-    const done = this.#load(now).finally(() => {
-      if (this.#flight?.startedAt === now) this.#flight = undefined;
-    });
+    const done = share(
+      this.#load(now).finally(() => {
+        if (this.#flight?.startedAt === now) this.#flight = undefined;
+      }),
+    );
     this.#flight = { startedAt: now, done };
     background.waitUntil(done);
     return done;

@@ -8,6 +8,7 @@ import { APART_MS } from "../core/security/gcra.ts";
 import type { Limit, Standing } from "../core/security/limits.ts";
 import { patience, type LimiterLink } from "./limiter-link.ts";
 import type { Background } from "./news.ts";
+import { share } from "./share.ts";
 
 /** What a limit says of one request. */
 export interface Taken {
@@ -155,7 +156,7 @@ export class Limiter {
 
   /** Asks the object; whether it answered. The answer is for all that wait. */
   #start(entry: Entry, background: Background): Promise<boolean> {
-    const asking = this.#ask(entry);
+    const asking = share(this.#ask(entry));
     entry.asking = asking;
     entry.askingUntil = this.#now() + entry.limit.timeoutMs + GRACE_MS;
     background.waitUntil(asking);

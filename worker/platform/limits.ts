@@ -20,8 +20,14 @@ import { join, quit, serve, type Queue, type QueueOptions, type Ticket } from ".
  */
 export class Waiter {
   held: Limiter | undefined = undefined;
-  wake: () => void = () => {};
-  readonly woken = new Promise<void>((resolve) => (this.wake = resolve));
+  readonly wake: () => void;
+  readonly woken: Promise<void>;
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.woken = promise;
+    this.wake = resolve;
+  }
 }
 
 export class Limits {

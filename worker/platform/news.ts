@@ -7,6 +7,7 @@ import type { News as ControlNews } from "../core/protocol/objects.ts";
 import { NEWS_GOOD_MS, UNPROVEN_WAITING, newsPatienceMs } from "../core/protocol/pace.ts";
 import type { Result } from "../core/result/result.ts";
 import { CALL_TIMEOUT_MS, waitAtMost, type CallFailure } from "./offpath.ts";
+import { share } from "./share.ts";
 
 /** Only what is needed of the execution context; a context of the runtime fits. */
 export interface Background {
@@ -72,7 +73,7 @@ export class News {
     const leads = this.#flight === undefined || now - this.#flight.startedAt > CALL_TIMEOUT_MS + 500;
     // A flight whose request was killed never settles: past its time it is replaced.
     if (leads) {
-      this.#flight = { startedAt: now, waiting: 0, done: this.#fly(now) };
+      this.#flight = { startedAt: now, waiting: 0, done: share(this.#fly(now)) };
       // Others wait for this answer: it must not die with the request that asked.
       background.waitUntil(this.#flight.done);
     }

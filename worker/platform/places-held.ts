@@ -7,6 +7,7 @@ import type { Limit } from "../core/security/limits.ts";
 import { patience, type LimiterLink } from "./limiter-link.ts";
 import type { Background } from "./news.ts";
 import { CALL_TIMEOUT_MS } from "./offpath.ts";
+import { share } from "./share.ts";
 
 const LIFE_MS = 60_000;
 /** A place whose time is more than half over is held on by whoever moves. */
@@ -138,7 +139,7 @@ export class HeldPlaces {
 
   /** Says how many places are needed from now on; whether that was heard. */
   #tell(entry: Entry, timeoutMs: number, background: Background): Promise<boolean> {
-    const telling = this.#say(entry, timeoutMs);
+    const telling = share(this.#say(entry, timeoutMs));
     entry.telling = telling;
     entry.tellingUntil = this.#now() + timeoutMs + GRACE_MS;
     background.waitUntil(telling);

@@ -11,6 +11,7 @@ import { ok, refuse, type Result } from "../core/result/result.ts";
 import type { Env } from "./env.ts";
 import { CALL_TIMEOUT_MS, OffPath, waitAtMost } from "./offpath.ts";
 import type { Background } from "./news.ts";
+import { share } from "./share.ts";
 
 const KV_CACHE_SECONDS = 30;
 const LOOK_AGAIN_MS = 30_000;
@@ -78,9 +79,11 @@ export class Policies {
     if (this.#loading === undefined || now - this.#loading.startedAt > CALL_TIMEOUT_MS + 500) {
       if (now - this.#lookedAt < RELOAD_MS) return;
       this.#lookedAt = now;
-      const done = this.#load().finally(() => {
-        this.#loading = undefined;
-      });
+      const done = share(
+        this.#load().finally(() => {
+          this.#loading = undefined;
+        }),
+      );
       this.#loading = { startedAt: now, done };
       background.waitUntil(done);
     }

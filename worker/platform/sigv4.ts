@@ -2,6 +2,8 @@
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 // A day's signing key is made once; nothing of a secret is kept but that.
 
+import { share } from "./share.ts";
+
 export interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -64,7 +66,7 @@ function signingKey(
   const known = keys.get(name);
   if (known !== undefined) return known;
   if (keys.size >= MOST_KEYS) keys.clear();
-  const made = deriveKey(secretAccessKey, [day, region, service]);
+  const made = share(deriveKey(secretAccessKey, [day, region, service]));
   keys.set(name, made);
   return made;
 }

@@ -44,23 +44,23 @@ const ALONE = "alone";
 export async function send(url: string, sending: Sending, deadlineMs: number): Promise<Response | NoAnswer> {
   const { waiter, now } = sending;
   let given: Response | NoAnswer | undefined;
+  // Another request may settle it (share.ts).
+  const { promise, resolve } = Promise.withResolvers<Response | NoAnswer | typeof ALONE>();
   // Settling a settled promise is nothing.
-  let settle!: (what: Response | NoAnswer) => void;
-  const what = await new Promise<Response | NoAnswer | typeof ALONE>((resolve) => {
-    settle = resolve;
-    const wait = waiter && deadlines.wait(deadlineMs, now, waiter, () => resolve(ALONE));
-    // Never cleared: it ends with the request. Clearing costs half as much as setting it.
-    if (wait === undefined && deadlineMs !== Infinity) setTimeout(resolve, deadlineMs, "timeout");
-    const over = (answer: Response | NoAnswer): void => {
-      wait?.over();
-      given = answer;
-      settle(answer);
-    };
-    fetched(url, sending).then(
-      (answer) => over(isAnswer(answer) ? answer : discard(answer)),
-      () => over("unreachable"),
-    );
-  });
+  let settle: (what: Response | NoAnswer) => void = resolve;
+  const wait = waiter && deadlines.wait(deadlineMs, now, waiter, () => resolve(ALONE));
+  // Never cleared: it ends with the request. Clearing costs half as much as setting it.
+  if (wait === undefined && deadlineMs !== Infinity) setTimeout(resolve, deadlineMs, "timeout");
+  const over = (answer: Response | NoAnswer): void => {
+    wait?.over();
+    given = answer;
+    settle(answer);
+  };
+  fetched(url, sending).then(
+    (answer) => over(isAnswer(answer) ? answer : discard(answer)),
+    () => over("unreachable"),
+  );
+  const what = await promise;
   if (what !== ALONE) return what;
   if (given !== undefined) return given;
   return new Promise((resolve) => {

@@ -14,6 +14,7 @@ import type { Isolate } from "./isolate.ts";
 import { KeySet, type KeySetReading } from "./key-sets.ts";
 import { NOTHING_TOLD, type Known } from "./known-credentials.ts";
 import type { Background } from "./news.ts";
+import { share } from "./share.ts";
 
 /** A verified key is looked up again after this, a token verified again, should no news have come by. */
 const KNOWN_MS = 600_000;
@@ -171,7 +172,7 @@ export class Verifier {
     if (text === undefined && this.#env.ALLOW_PRIVATE !== "true") return undefined;
     const words = text ?? NO_PEPPER;
     let pepper = this.#peppers.get(words);
-    if (pepper === undefined) this.#peppers.set(words, (pepper = pepperOf(words)));
+    if (pepper === undefined) this.#peppers.set(words, (pepper = share(pepperOf(words))));
     return pepper;
   }
 }

@@ -29,13 +29,13 @@ export type FillEnd =
 export class Fill {
   readonly done: Promise<FillEnd>;
   readonly startedAt: number;
-  #resolve!: (end: FillEnd) => void;
+  #resolve: (end: FillEnd) => void;
 
   constructor(now: number) {
     this.startedAt = now;
-    this.done = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
+    const { promise, resolve } = Promise.withResolvers<FillEnd>();
+    this.done = promise;
+    this.#resolve = resolve;
   }
 
   end(end: FillEnd): void {
