@@ -160,7 +160,11 @@ describeWith("chromium", "the dashboard", (file) => {
     await shows(problem, "routes[0].service");
     expect(await button("Push …").isDisabled()).toBe(true);
     await problem.click();
-    expect(await desk.page.evaluate<string>("getSelection().toString()")).toBe('"service": "nobody"');
+    expect(
+      await editor().evaluate((area: { value: string; selectionStart: number; selectionEnd: number }) =>
+        area.value.slice(area.selectionStart, area.selectionEnd),
+      ),
+    ).toBe('"service": "nobody"');
     await editor().fill(`${await editor().inputValue()}]`);
     await shows(problem, "is not JSON: line");
     await button("Discard edits").click();
