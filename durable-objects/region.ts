@@ -249,8 +249,12 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   async #beat(): Promise<void> {
     const now = Date.now();
     beat(this.#state, now);
-    // The report that brought it may have come just after a question, and be the last for a while.
-    if (this.#cache.outdated(now).outdated !== undefined) this.ctx.waitUntil(this.#control.refresh());
+    // The report that brought it may have come just after a question, and be the last for a while. So may this beat, and a
+    // question may fail: the next one comes as long as there is something to tell.
+    if (this.#cache.outdated(now).outdated !== undefined) {
+      this.ctx.waitUntil(this.#control.refresh());
+      await this.#schedule.by("beat", now + BEAT_MS);
+    }
     for (const [service, registry] of this.#services.registries()) this.#watch.place(service, registry);
     this.#watch.beat(this.#state);
     if (this.#watch.probesAt !== undefined) await this.#schedule.by("probes", Math.max(now, this.#watch.probesAt));

@@ -719,3 +719,29 @@ it("shows its health and state over HTTP", async () => {
     totals: { requests: { total: 10 } },
   });
 });
+
+it("tells what unsafe requests made outdated although the report came just after a question, and nothing after it", async () => {
+  const told: (readonly number[])[] = [];
+  const news = async ({ load }: ControlQuestion): Promise<ControlAnswer> => {
+    if (load?.outdated !== undefined) told.push(load.outdated);
+    return NO_NEWS;
+  };
+  await among({ news }, async (object, state) => {
+    await object.news("weur", 0);
+    vi.setSystemTime(FUTURE + 500);
+    await object.report(report());
+    vi.setSystemTime(FUTURE + 1_000);
+    await object.news("weur", 0);
+    vi.setSystemTime(FUTURE + 1_200);
+    const warm = { fetched: 0, used: 0, unused: 0, refused: 0 };
+    const cache = { keys: {}, patterns: {}, admitted: [], warm, outdated: [7, FUTURE + 1_100] };
+    await object.report(report({ sequence: 2, cache }));
+    expect(told).toEqual([]);
+    // The beat of the first report, and the one after it.
+    for (let ring = 0; ring < 2; ring++) {
+      vi.setSystemTime((await state.storage.getAlarm())!);
+      await object.alarm();
+    }
+    expect(told).toContainEqual([7, FUTURE + 1_100]);
+  });
+});
