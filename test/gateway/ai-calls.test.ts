@@ -343,6 +343,8 @@ it("lets experiments strike a provider, and another one answer", async () => {
     body: JSON.stringify({
       name: "one is down",
       durationSeconds: 10,
+      // Nobody is spared to compare with.
+      controlShare: 0,
       faults: [{ kind: "error", status: 503, probability: 1, target: { provider: "one" } }],
     }),
   });
