@@ -92,6 +92,7 @@ export function settingsOf(
     rate: flags.rate,
     tolerance: flags.tolerance,
     startups: quick ? 0 : 7,
+    quick,
   };
 }
 

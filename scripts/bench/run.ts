@@ -31,6 +31,8 @@ export interface Settings {
   /** Share of a processor that others may use before a round is thrown away. */
   readonly tolerance: number;
   readonly startups: number;
+  /** Not to be compared: hardly warmed up. */
+  readonly quick: boolean;
 }
 
 export interface Memory {
@@ -69,7 +71,11 @@ export interface Progress {
   step(text: string): void;
 }
 
-const WARM_UP_MS = 2_000;
+/** V8 has compiled what is hot for good after ten to fifteen seconds of load; until then it does so on the same processor. */
+const WARM_UP_MS = 12_000;
+const QUICK_WARM_UP_MS = 1_000;
+/** Of a Worker's turn at saturation. Two hundred megabytes take longer: then a slice is as long as one of them. */
+const SLICE_MS = 200;
 
 /** Runs everything; what it started is gone when it returns or throws. */
 export async function runBench(settings: Settings, progress: Progress): Promise<Report> {
@@ -160,7 +166,8 @@ class Bench {
   async measure(kind: Kind): Promise<Measured> {
     const { rounds: wanted, tolerance } = this.#settings;
     this.#progress.stage(`${kind}: warming up`);
-    for (const runtime of this.#runtimes) await this.#load(runtime, { loop: "closed", kind, ms: WARM_UP_MS });
+    const ms = this.#settings.quick ? QUICK_WARM_UP_MS : WARM_UP_MS;
+    for (const runtime of this.#runtimes) await this.#load(runtime, { loop: "closed", kind, ms });
 
     const rounds: Round[] = [];
     let calm = 0;
@@ -187,26 +194,16 @@ class Bench {
 
   async #round(kind: Kind, turn: number): Promise<Round> {
     const { seconds, rate } = this.#settings;
-    const saturation: Record<string, Saturation> = {};
     const steady: Record<string, Float64Array> = {};
-    let disturbance = 0;
+    this.#neighbours.begin();
+    const saturation = await this.#saturate(kind, seconds, turn);
+    let disturbance = this.#neighbours.share();
     const watched = async (runtime: Runtime, order: LoadOrder): Promise<Load> => {
       this.#neighbours.begin();
       const load = await this.#load(runtime, order);
       disturbance = Math.max(disturbance, this.#neighbours.share());
       return load;
     };
-    for (const runtime of orderOf(this.#runtimes, turn)) {
-      const before = cpuMicros(runtime.pid);
-      const load = await watched(runtime, { loop: "closed", kind, ms: seconds * 1000 });
-      const after = cpuMicros(runtime.pid);
-      saturation[runtime.name] = {
-        perSecond: (load.requests / load.elapsedMs) * 1000,
-        cpuMicros: before === undefined || after === undefined ? undefined : (after - before) / load.requests,
-        p50Ms: percentile(load.latenciesMs, 0.5),
-        p99Ms: percentile(load.latenciesMs, 0.99),
-      };
-    }
     if (rate > 0) {
       for (const runtime of orderOf(this.#runtimes, turn)) {
         const load = await watched(runtime, { loop: "open", kind, ms: seconds * 1000, perSecond: rate });
@@ -216,10 +213,49 @@ class Bench {
     return { saturation, steady, disturbance };
   }
 
+  /** Slice by slice, so that all of them meet the same machine: its speed changes from one second to the next. */
+  async #saturate(kind: Kind, seconds: number, turn: number): Promise<Record<string, Saturation>> {
+    const slices = Math.max(1, Math.round((seconds * 1000) / SLICE_MS));
+    const parts = new Map(this.#runtimes.map((runtime) => [runtime, new Part()]));
+    for (let slice = 0; slice < slices; slice++) {
+      for (const runtime of orderOf(this.#runtimes, turn + slice)) {
+        const before = cpuMicros(runtime.pid);
+        const load = await this.#load(runtime, { loop: "closed", kind, ms: (seconds * 1000) / slices });
+        parts.get(runtime)!.add(load, before, cpuMicros(runtime.pid));
+      }
+    }
+    return Object.fromEntries([...parts].map(([{ name }, part]) => [name, part.saturation]));
+  }
+
   async #load(runtime: Runtime, order: LoadOrder): Promise<Load> {
     const load = await this.#generator.run({ ...order, port: runtime.port, key: this.#key });
     if (runtime.name === "gateway") this.gatewayRequests += load.requests;
     return load;
+  }
+}
+
+/** What one Worker did in the slices of one round. */
+class Part {
+  #requests = 0;
+  #elapsedMs = 0;
+  #cpuMicros = 0;
+  #latenciesMs: Float64Array[] = [];
+
+  add({ requests, elapsedMs, latenciesMs }: Load, before: number | undefined, after: number | undefined): void {
+    this.#requests += requests;
+    this.#elapsedMs += elapsedMs;
+    this.#latenciesMs.push(latenciesMs);
+    this.#cpuMicros += before === undefined || after === undefined ? Number.NaN : after - before;
+  }
+
+  get saturation(): Saturation {
+    const latencies = this.#latenciesMs.flatMap((some) => [...some]);
+    return {
+      perSecond: (this.#requests / this.#elapsedMs) * 1000,
+      cpuMicros: Number.isNaN(this.#cpuMicros) ? undefined : this.#cpuMicros / this.#requests,
+      p50Ms: percentile(latencies, 0.5),
+      p99Ms: percentile(latencies, 0.99),
+    };
   }
 }
 

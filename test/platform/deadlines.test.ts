@@ -21,7 +21,7 @@ const start = (deadlines: Deadlines, ms: number) => {
   const request = new Request();
   const at = Date.now();
   const alone = (leftMs: number): void => void (leftMs < Infinity && setTimeout(request.late, leftMs));
-  const wait = deadlines.wait(ms, at, request, () => alone(at + ms - Date.now()));
+  const wait = deadlines.wait(ms, at, request, { wake: () => alone(at + ms - Date.now()) });
   if (wait === undefined) alone(ms);
   return { request, wait, at };
 };

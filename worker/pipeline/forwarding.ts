@@ -24,7 +24,7 @@ import { sendFaulted } from "../platform/faults.ts";
 import type { InstanceState } from "../platform/instances.ts";
 import type { Background } from "../platform/news.ts";
 import type { ServiceState } from "../platform/services.ts";
-import { send, type NoAnswer } from "../platform/upstream.ts";
+import { dispatch, send, type NoAnswer, type Unwatched } from "../platform/upstream.ts";
 import type { Walk } from "./walk.ts";
 
 /** What counts as short: read first where the service is wary. */
@@ -141,7 +141,7 @@ export class Forwarding implements Exchange<Response> {
     deadlineMs: number,
     abort: AbortController | undefined,
     now: number,
-  ): Promise<Response | NoAnswer | Refusal> {
+  ): Promise<Response | NoAnswer | Refusal | Unwatched<Response>> {
     const body = this.#body;
     if (!(body instanceof ReadableStream)) return this.#send(to, deadlineMs, body, abort?.signal, now);
     // Nobody could count it: without a length it is as good as too large.
@@ -173,7 +173,7 @@ export class Forwarding implements Exchange<Response> {
     body: ReadableStream,
     abort: AbortController,
     now: number,
-  ): Promise<Response | NoAnswer | Refusal> {
+  ): Promise<Response | NoAnswer | Refusal | Unwatched<Response>> {
     const walk = this.#walk;
     const { idleMs, totalMs } = walk.route!.timeouts;
     const attempt = walk.driver?.attempt;
@@ -213,16 +213,16 @@ export class Forwarding implements Exchange<Response> {
     body: ReadableStream | Uint8Array<ArrayBuffer> | null,
     signal: AbortSignal | undefined,
     now: number,
-  ): Promise<Response | NoAnswer> {
+  ): Promise<Response | NoAnswer | Unwatched<Response>> {
     const walk = this.#walk;
     const { method } = walk;
     const { onEdge } = walk.gateway;
     const carrier = this.#carries ? walk.request : undefined;
     const headers = requestHeaders(walk);
     const sending = { method, headers, body, carrier, signal, onEdge, via: to.via, now, waiter: this };
-    if (walk.strikes === undefined) return send(urlAt(walk, to), sending, deadlineMs);
+    if (walk.strikes === undefined) return dispatch(urlAt(walk, to), sending, deadlineMs);
     const faults = faultsAt(walk.strikes, to.compiled.service, to.compiled.id);
-    if (faults.length === 0) return send(urlAt(walk, to), sending, deadlineMs);
+    if (faults.length === 0) return dispatch(urlAt(walk, to), sending, deadlineMs);
     this.#strike(to, walk.strikes);
     const attempt = { faults, deadlineMs, client: this.client, chance: Math.random };
     return sendFaulted(attempt, (leftMs) => send(urlAt(walk, to), { ...sending, now: Date.now() }, leftMs));

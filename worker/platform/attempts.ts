@@ -30,7 +30,7 @@ import type { Attempt } from "./instances.ts";
 import { Waiter } from "./limits.ts";
 import { CODES, refusalOf, whyOf } from "./refusals.ts";
 import { NEEDS_LEASE, NEEDS_NEWS, NO_PLACE_FREE, type ServiceState } from "./services.ts";
-import type { NoAnswer } from "./upstream.ts";
+import { Unwatched, type NoAnswer } from "./upstream.ts";
 
 /** After the deadline by which an attempt must be over, until it counts as ended by the runtime. */
 const GRACE_MS = 1_000;
@@ -119,7 +119,9 @@ export class Attempts<A extends Answer> {
           else {
             const abort = this.#mustBeAborted(index) ? new AbortController() : undefined;
             const attempt = this.#begin(index, abort);
-            what = this.#judge(attempt, abort, await this.#send(attempt, abort));
+            let given = await this.#send(attempt, abort);
+            if (given instanceof Unwatched) given = await given.rest();
+            what = this.#judge(attempt, abort, given);
           }
           if (what === undefined) return this.#give();
           break;
@@ -241,7 +243,7 @@ export class Attempts<A extends Answer> {
     return attempt;
   }
 
-  #send(attempt: Attempt, abort: AbortController | undefined): Promise<A | NoAnswer | Refusal> {
+  #send(attempt: Attempt, abort: AbortController | undefined): Promise<A | NoAnswer | Refusal | Unwatched<A>> {
     const { instance, admission } = attempt;
     const now = this.#now;
     let ms = attemptMs(this.#state, this.#exchange.headersMs, now);
@@ -343,10 +345,13 @@ export class Attempts<A extends Answer> {
     const abort = new AbortController();
     const attempt = this.#begin(index, abort);
     const flight = { attempt, abort, given: "unreachable" } as Flight<A>;
-    flight.done = this.#send(attempt, abort).then((given) => {
-      flight.given = given;
-      return flight;
-    });
+    flight.done = this.#land(flight);
+    return flight;
+  }
+
+  async #land(flight: Flight<A>): Promise<Flight<A>> {
+    const given = await this.#send(flight.attempt, flight.abort);
+    flight.given = given instanceof Unwatched ? await given.rest() : given;
     return flight;
   }
 

@@ -17,16 +17,21 @@ export interface Waiter {
   readonly client: AbortSignal;
 }
 
-/** Who waits, until its deadline or until the answer is here. */
-class Wait {
+/** What is woken. */
+export interface Sleeper {
   /** Called when nobody watches any longer: from now on it needs a timer of its own, set in its own context. */
-  readonly wake: () => void;
+  wake(): void;
+}
+
+/** Who waits, until its deadline or until the answer is here. */
+export class Wait {
+  readonly sleeper: Sleeper;
   #at: number;
   #all: Wait[];
 
-  constructor(all: Wait[], wake: () => void) {
+  constructor(all: Wait[], sleeper: Sleeper) {
     this.#all = all;
-    this.wake = wake;
+    this.sleeper = sleeper;
     this.#at = all.push(this) - 1;
   }
 
@@ -47,13 +52,13 @@ export class Deadlines {
   #watchedUntil = 0;
 
   /**
-   * Notes down who waits from `now` on, for `ms`. Within a second it calls `wake`, unless the wait is over before: from
+   * Notes down who waits from `now` on, for `ms`. Within a second it wakes `sleeper`, unless the wait is over before: from
    * any request's context, so that `wake` may resolve a promise and nothing else. Undefined: it needs a timer of its own at once.
    */
-  wait(ms: number, now: number, waiter: Waiter, wake: () => void): Wait | undefined {
+  wait(ms: number, now: number, waiter: Waiter, sleeper: Sleeper): Wait | undefined {
     if (ms <= WATCH_MS || ms === Infinity) return undefined;
     if (now >= this.#watchedUntil) this.#watch(now, waiter);
-    return new Wait(this.#waits, wake);
+    return new Wait(this.#waits, sleeper);
   }
 
   #watch(now: number, { background, client }: Waiter): void {
@@ -74,7 +79,7 @@ export class Deadlines {
     const waits = [...this.#waits];
     for (const wait of waits) {
       wait.over();
-      wait.wake();
+      wait.sleeper.wake();
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Refusal } from "../core/http/problem.ts";
 import type { Attempt, InstanceState } from "./instances.ts";
 import type { Background } from "./news.ts";
 import type { ServiceState } from "./services.ts";
-import type { NoAnswer } from "./upstream.ts";
+import type { NoAnswer, Unwatched } from "./upstream.ts";
 
 /** What one attempt brought; a `Response` is one. */
 export interface Answer {
@@ -36,13 +36,16 @@ export interface Exchange<A extends Answer> {
   remedy?(answer: A): "give" | "elsewhere" | "again";
   /** Writes into the service's choice what it depends on of this request, and says its class (`likeClass`) or -1. */
   describe(service: ServiceState): number;
-  /** Sends it, at `now`. Never rejects; a refusal is the client's own fault, and the instance has no part in it. */
+  /**
+   * Sends it, at `now`. Never rejects; a refusal is the client's own fault, and the instance has no part in it. Unwatched: its
+   * answer is still to come, and who waits for it does so alone.
+   */
   send(
     to: InstanceState,
     deadlineMs: number,
     abort: AbortController | undefined,
     now: number,
-  ): Promise<A | NoAnswer | Refusal>;
+  ): Promise<A | NoAnswer | Refusal | Unwatched<A>>;
 }
 
 /** One attempt under way beside another. */

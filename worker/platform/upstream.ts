@@ -4,7 +4,7 @@
 // The deadline is a race, not an abort: an AbortController costs as much as routing, and a fetch that lost the race
 // ends with the request that made it. When the client leaves, the runtime ends the request and the fetch with it.
 import type { Carrier } from "./carriers.ts";
-import { Deadlines, type Waiter } from "./deadlines.ts";
+import { Deadlines, type Wait, type Waiter } from "./deadlines.ts";
 
 /**
  * Deployed, `fetch` caches by file extension unless told otherwise; `cache: "no-store"` would add request headers. The
@@ -37,36 +37,66 @@ export interface Sending {
 /** Of all requests of this isolate. */
 const deadlines = new Deadlines();
 
-/** Nobody watches the deadline any longer. */
-const ALONE = "alone";
+/**
+ * A request on its way, in one object: what settles it is the answer, its deadline, or whoever watched the deadline for it. That
+ * one may be another request (share.ts), and wakes it for nothing but to look for itself from then on.
+ */
+export class Unwatched<A> {
+  readonly #deadlineAt: number;
+  #given: A | NoAnswer | undefined = undefined;
+  /** Settling a settled promise is nothing. */
+  #settle: (what: A | NoAnswer | Unwatched<A>) => void;
+  #wait: Wait | undefined;
+
+  constructor(resolve: (what: A | NoAnswer | Unwatched<A>) => void, sending: Sending, deadlineMs: number) {
+    const { waiter, now } = sending;
+    this.#settle = resolve;
+    this.#deadlineAt = now + deadlineMs;
+    this.#wait = waiter && deadlines.wait(deadlineMs, now, waiter, this);
+    // Never cleared: it ends with the request. Clearing costs half as much as setting it.
+    if (this.#wait === undefined && deadlineMs !== Infinity) setTimeout(resolve, deadlineMs, "timeout");
+  }
+
+  over(given: A | NoAnswer): void {
+    this.#wait?.over();
+    this.#given = given;
+    this.#settle(given);
+  }
+
+  /** Nobody watches its deadline any longer. */
+  wake(): void {
+    this.#settle(this);
+  }
+
+  /** The rest of the wait, by the request's own timer: to be asked for in its own context. */
+  async rest(): Promise<A | NoAnswer> {
+    if (this.#given !== undefined) return this.#given;
+    return new Promise<A | NoAnswer>((resolve) => {
+      this.#settle = resolve as (what: A | NoAnswer | Unwatched<A>) => void;
+      setTimeout(resolve, this.#deadlineAt - Date.now(), "timeout");
+    });
+  }
+}
 
 /** The answer as it came, its body unread and undecoded; or why there is none. Never rejects. */
 export async function send(url: string, sending: Sending, deadlineMs: number): Promise<Response | NoAnswer> {
-  const { waiter, now } = sending;
-  let given: Response | NoAnswer | undefined;
-  // Another request may settle it (share.ts).
-  const { promise, resolve } = Promise.withResolvers<Response | NoAnswer | typeof ALONE>();
-  // Settling a settled promise is nothing.
-  let settle: (what: Response | NoAnswer) => void = resolve;
-  const wait = waiter && deadlines.wait(deadlineMs, now, waiter, () => resolve(ALONE));
-  // Never cleared: it ends with the request. Clearing costs half as much as setting it.
-  if (wait === undefined && deadlineMs !== Infinity) setTimeout(resolve, deadlineMs, "timeout");
-  const over = (answer: Response | NoAnswer): void => {
-    wait?.over();
-    given = answer;
-    settle(answer);
-  };
+  const given = await dispatch(url, sending, deadlineMs);
+  return given instanceof Unwatched ? given.rest() : given;
+}
+
+/** The same, for who waits itself when nobody watches the deadline for it: a promise less. */
+export function dispatch(
+  url: string,
+  sending: Sending,
+  deadlineMs: number,
+): Promise<Response | NoAnswer | Unwatched<Response>> {
+  const { promise, resolve } = Promise.withResolvers<Response | NoAnswer | Unwatched<Response>>();
+  const way = new Unwatched(resolve, sending, deadlineMs);
   fetched(url, sending).then(
-    (answer) => over(isAnswer(answer) ? answer : discard(answer)),
-    () => over("unreachable"),
+    (answer) => way.over(isAnswer(answer) ? answer : discard(answer)),
+    () => way.over("unreachable"),
   );
-  const what = await promise;
-  if (what !== ALONE) return what;
-  if (given !== undefined) return given;
-  return new Promise((resolve) => {
-    settle = resolve;
-    setTimeout(resolve, now + deadlineMs - Date.now(), "timeout");
-  });
+  return promise;
 }
 
 function fetched(url: string, sending: Sending): Promise<Response> {

@@ -2,7 +2,7 @@
 // must be unique, not secret (W3C Trace Context §7: they carry no meaning), and a cryptographic draw costs a call into
 // the runtime per request; V8's generator has 128 bits of state, seeded per isolate.
 //
-// Ids are cut from a stock: writing sixty-four of them in one go, as bytes, costs a fraction of putting each together out of
+// Ids are cut from a stock: writing many of them in one go, as bytes, costs a fraction of putting each together out of
 // pieces when it is needed, and a request is left with one slice.
 
 export type Chance = () => number;
@@ -33,7 +33,9 @@ export function writeId(into: Uint8Array, at: number, count: number, chance: Cha
   into[at + count - 1] = ONE;
 }
 
-const STOCK = 64;
+const STOCK = 128;
+/** Bytes of digits and dashes as text, in one go. */
+const ASCII = new TextDecoder();
 
 /** Texts of one length, made of chance. */
 export class Stock {
@@ -60,7 +62,7 @@ export class Stock {
   #refill(chance: Chance): string {
     const codes = new Uint8Array(STOCK * this.#length);
     for (let at = 0; at < codes.length; at += this.#length) this.#write(codes, at, chance);
-    this.#text = String.fromCharCode(...codes);
+    this.#text = ASCII.decode(codes);
     this.#chance = chance;
     this.#at = this.#length;
     return this.#text.slice(0, this.#length);

@@ -28,7 +28,8 @@ export class Repeats<R extends Repeatable> {
 
   /** All that may be given again for a URL. */
   of(url: string): readonly R[] | undefined {
-    return this.#byUrl.get(url);
+    // A look into a map takes the hash of a text that nobody has hashed yet.
+    return this.#byUrl.size === 0 ? undefined : this.#byUrl.get(url);
   }
 
   /** In place of the one that was known for the same words. `key`: of the line that it belongs to. */
