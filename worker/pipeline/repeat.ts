@@ -42,9 +42,10 @@ export interface Repeat extends Repeatable {
   /** Epoch ms: its Age is right from here to there, and it is fresh. */
   readonly from: number;
   readonly until: number;
-  /** Everything but the ids, which each request writes over those of the one before: a `Response` copies them. */
+  /** Without a body: each answer is made after it. */
+  readonly pattern: Response;
+  /** The pattern's. Everything but the ids, which each request writes over those of the one before: a `Response` copies them. */
   readonly headers: Headers;
-  readonly init: ResponseInit;
   /** What the route's own edits have left of the ids. */
   readonly hasCorrelationId: boolean;
   readonly hasTraceparent: boolean;
@@ -79,10 +80,11 @@ export function repeat(
   const traceparent = continues ? continueTrace(received, Math.random) : startTrace(Math.random, true);
   if (found.hasCorrelationId) found.headers.set("x-correlation-id", id);
   if (found.hasTraceparent) found.headers.set("traceparent", traceparent);
-  const answer = new Response(found.entry.body, found.init);
+  // After a `Response` rather than after an object, whose every member the runtime would have to ask for.
+  const answer = new Response(found.entry.body, found.pattern);
   count(found, ctx, gateway, now);
   const { recorder } = gateway;
-  if (recorder.wants(policy.policy.telemetry, answer.status, 0)) {
+  if (recorder.wants(policy.policy.telemetry, found.record.status, 0)) {
     const parentSpan = continues ? received.slice(36, 52) : "";
     recorder.record({ ...found.record, at: now, correlationId: id, traceparent, parentSpan }, ctx);
   }
@@ -129,7 +131,8 @@ export function remember(walk: Walk, answer: Response): void {
   const ageSeconds = Math.floor(Math.max(0, now - meta.bornAt) / 1000);
   const until = meta.bornAt + Math.min((ageSeconds + 1) * 1000, meta.lifetimeMs);
   if (until <= now) return;
-  const headers = new Headers(answer.headers);
+  const pattern = new Response(null, { ...initOf(answer), headers: answer.headers });
+  const { headers } = pattern;
   // It takes less than the tenth of a millisecond that this field can say.
   if (headers.has("server-timing")) replaceOwnTiming(headers);
   const described = describe(walk);
@@ -140,8 +143,8 @@ export function remember(walk: Walk, answer: Response): void {
     isForUsers,
     from: now,
     until,
+    pattern,
     headers,
-    init: { ...initOf(answer), headers },
     hasCorrelationId: headers.get("x-correlation-id") === walk.correlationId,
     hasTraceparent: headers.get("traceparent") === walk.traceparent,
     key: walk.cacheKey,
