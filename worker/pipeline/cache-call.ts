@@ -206,7 +206,7 @@ export class CacheCall implements Call {
     this.#asked = [];
     this.#begun = undefined;
     this.#requestedAt = Date.now();
-    const result = receive(this.#walk, await forward(this.#walk));
+    const result = await receive(this.#walk, await forward(this.#walk));
     return this.#settle(result instanceof Response ? clean(this.#walk, result) : result);
   }
 

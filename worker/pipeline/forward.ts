@@ -6,40 +6,51 @@ import { Attempts } from "../platform/attempts.ts";
 import { NATIVE_BYTES, watchBody } from "../platform/bodies.ts";
 import type { Attempt } from "../platform/instances.ts";
 import { attemptsOf, Forwarding } from "./forwarding.ts";
+import type { Refusal } from "../core/http/problem.ts";
+import type { NoAnswer, Unwatched } from "../platform/upstream.ts";
 import type { Given, Walk } from "./walk.ts";
+
+/** What comes of the first attempt, or of all that was done in its place. */
+type Brought = Response | NoAnswer | Refusal | Unwatched<Response>;
 
 /** After the deadline by which an exchange must be over, until it counts as ended by the runtime. */
 const GRACE_MS = 1_000;
 /** The idle deadline nobody asked for: bodies of a declared, small length then pass natively (platform/bodies). */
 const DEFAULT_IDLE_MS = 30_000;
 
-/** What `fetch` gave, or why there is nothing. Hand it to `receive`; apart from each other they cost a promise less. */
-export function forward(walk: Walk): Promise<Given> {
+/** What `fetch` brought. Hand it to `receive`; apart from each other they cost two promises less. */
+export function forward(walk: Walk): Promise<Brought> {
   const forwarding = new Forwarding(walk);
   return forwarding.mustHold ? holdAndSend(walk, forwarding) : send(walk, forwarding);
 }
 
-async function holdAndSend(walk: Walk, forwarding: Forwarding): Promise<Given> {
+async function holdAndSend(walk: Walk, forwarding: Forwarding): Promise<Brought> {
   return (await forwarding.hold()) ?? send(walk, forwarding);
 }
 
-function send(walk: Walk, forwarding: Forwarding): Promise<Given> {
+function send(walk: Walk, forwarding: Forwarding): Promise<Brought> {
   const { fallbacks } = walk.service!;
   walk.driver = new Attempts(walk.gateway.fleet, walk.service!, forwarding, fallbacks, attemptsOf(walk));
-  return walk.driver.answer();
+  return walk.driver.begin();
 }
 
 /** The upstream's answer, its fields open to change but not yet dressed for the client; or why there is none. */
-export function receive(walk: Walk, given: Given): Given {
+export function receive(walk: Walk, brought: Brought): Given | Promise<Given> {
   const { driver } = walk;
-  if (driver !== undefined) {
-    walk.service = driver.service;
-    walk.instance = driver.attempt?.instance;
-    walk.attempts = driver.sent;
-    walk.upstreamMs = driver.upstreamMs;
-    walk.abandoned = driver.abandoned;
-  }
-  return "code" in given ? given : open(walk, given, driver!.attempt!);
+  // Nothing was sent: its body could not be read.
+  if (driver === undefined) return brought as Refusal;
+  const given = driver.finish(brought);
+  return given instanceof Promise ? given.then((late) => told(walk, driver, late)) : told(walk, driver, given);
+}
+
+/** The walk hears what became of it. */
+function told(walk: Walk, driver: Attempts<Response>, given: Given): Given {
+  walk.service = driver.service;
+  walk.instance = driver.attempt?.instance;
+  walk.attempts = driver.sent;
+  walk.upstreamMs = driver.upstreamMs;
+  walk.abandoned = driver.abandoned;
+  return "code" in given ? given : open(walk, given, driver.attempt!);
 }
 
 /** Turns what `fetch` gave into an answer with fields that can be changed. */

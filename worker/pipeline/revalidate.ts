@@ -47,7 +47,7 @@ export function revalidate(walk: Walk, options: CacheOptions, key: string, entry
 async function refresh(walk: Walk, call: CacheCall): Promise<void> {
   try {
     await route(walk);
-    const result = receive(walk, await forward(walk));
+    const result = await receive(walk, await forward(walk));
     const settled = await call.settle(result instanceof Response ? clean(walk, result) : result);
     if (settled instanceof Response) await settled.body?.cancel();
   } catch (error) {

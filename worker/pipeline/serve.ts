@@ -55,7 +55,8 @@ async function walkThrough(
     let verdict: Verdict | Promise<Verdict> = profile(walk) ?? passes(walk, stepsOf(walk), 0);
     if (verdict instanceof Promise) verdict = await verdict;
     if (verdict === undefined) {
-      let given = receive(walk, await forward(walk));
+      const received = receive(walk, await forward(walk));
+      let given = received instanceof Promise ? await received : received;
       if (given instanceof Response) given = clean(walk, given);
       if (walk.cacheCall !== undefined) {
         const settled = walk.cacheCall.settle(given);

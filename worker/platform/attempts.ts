@@ -66,6 +66,9 @@ export class Attempts<A extends Answer> {
   #answeredBy: ServiceState;
   #refused: Refusal | undefined = undefined;
   #wrong: NoAnswer = "unreachable";
+  /** The first attempt, where nothing came before it, and what ends its fetch. */
+  #first: Attempt | undefined = undefined;
+  #abort: AbortController | undefined = undefined;
   /** A place that was kept for it. */
   #held: Limiter | undefined = undefined;
 
@@ -94,8 +97,37 @@ export class Attempts<A extends Answer> {
 
   /** The answer, its attempt still open in `attempt`; or why there is none. */
   async answer(): Promise<A | Refusal> {
+    return this.finish(await this.begin());
+  }
+
+  /**
+   * What the first attempt brings, for `finish`: who waits for it waits for `fetch` itself. Where anything else comes first (a
+   * wait, a second attempt beside it, nobody to send to), all that there is to do.
+   */
+  begin(): Promise<A | NoAnswer | Refusal | Unwatched<A>> {
     const hedgeMs = this.#hedgeMs();
-    let what: Next | undefined = this.#tell(START);
+    const what = this.#tell(START);
+    if (what.do !== "send" || hedgeMs !== Infinity) return this.#goOn(what, hedgeMs);
+    const index = this.#take(false);
+    if (index < 0) return this.#goOn(what, hedgeMs, index);
+    this.#abort = this.#mustBeAborted(index) ? new AbortController() : undefined;
+    this.#first = this.#begin(index, this.#abort);
+    return this.#send(this.#first, this.#abort);
+  }
+
+  /** What `begin` brought, and all that follows from it. */
+  finish(brought: A | NoAnswer | Refusal | Unwatched<A>): A | Refusal | Promise<A | Refusal> {
+    const first = this.#first;
+    if (first === undefined) return brought as A | Refusal;
+    if (brought instanceof Unwatched) return brought.rest().then((given) => this.finish(given));
+    const what = this.#judge(first, this.#abort, brought);
+    return what === undefined ? this.#give() : this.#goOn(what, Infinity);
+  }
+
+  /** `chosen`: who takes it, where that was asked already. */
+  async #goOn(next: Next, hedgeMs: number, chosen?: number): Promise<A | Refusal> {
+    let what: Next | undefined = next;
+    let taken = chosen;
     for (;;) {
       switch (what.do) {
         case "fallback":
@@ -108,7 +140,8 @@ export class Attempts<A extends Answer> {
             }
           }
           this.attempt?.end();
-          let index = this.#take(false);
+          let index: number = taken ?? this.#take(false);
+          taken = undefined;
           if (index < 0) index = await this.#takeLater(index);
           if (index < 0) {
             const late = this.#now >= this.#state.deadlineAt;

@@ -130,14 +130,16 @@ const END_TO_END = new Set([
 
 // Nearly all names are done with after one look into a table: by first character and length where whole names are meant, by what
 // follows `x-` where families are.
-const NAMES: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...STEERING]);
+// Texts of a request are compared, not looked up: a set would have to hash each of them first.
+const NAMES: readonly string[] = [...HOP_BY_HOP, ...STEERING];
 const LONGEST = 31;
 /** Where a name's first character and length lead; other characters share the places of letters, which costs a comparison. */
 export const slotOf = (name: string): number =>
   ((name.charCodeAt(0) & 31) << 5) | (name.length > LONGEST ? LONGEST : name.length);
 export const SLOTS = 1024;
-const HAS_NAMES = new Uint8Array(SLOTS);
-for (const name of NAMES) HAS_NAMES[slotOf(name)] = 1;
+const NAMES_AT: readonly (readonly string[])[] = Array.from({ length: SLOTS }, (_, slot) =>
+  NAMES.filter((name) => slotOf(name) === slot),
+);
 const X = 120;
 const DASH = 45;
 /** Families by first character, those of `x-` by their third. */
@@ -150,7 +152,8 @@ const X_FAMILIES = familiesAt(2, true);
 
 /** Whether a request's field (lower-case name) stays behind, whoever sent it. */
 export function isDroppedFromRequest(name: string): boolean {
-  if (HAS_NAMES[slotOf(name)] === 1 && NAMES.has(name)) return true;
+  const names = NAMES_AT[slotOf(name)]!;
+  for (let at = 0; at < names.length; at++) if (names[at] === name) return true;
   const first = name.charCodeAt(0);
   const isX = first === X && name.charCodeAt(1) === DASH;
   const families = isX ? X_FAMILIES[name.charCodeAt(2) & 31]! : FAMILIES[first & 31]!;
