@@ -17,6 +17,7 @@ const LIMITS = {
   large: { requestsPerMinute: 10_000, by: "address" },
   huge: { requestsPerMinute: 100_000, by: "address" },
   two: { concurrent: 2, by: "address" },
+  narrow: { concurrent: 1, requestsPerMinute: 4, by: "address" },
   header: { requestsPerMinute: 2, by: "header:Authorization" },
   route: { requestsPerMinute: 2, by: "route" },
   identity: { requestsPerMinute: 2, by: "identity" },
@@ -110,6 +111,27 @@ describe("with objects that work", () => {
     expect(status).toBe(200);
     // Each answer gives its place back when it is over.
     for (let count = 0; count < 10; count++) expect((await ask(rig, "two", "203.0.113.6")).status).toBe(200);
+  });
+
+  it("who finds no place has spent nothing: as many pass as if it had not come", async () => {
+    const waiting: Exchange[] = [];
+    upstream.play(async (exchange) => {
+      waiting.push(exchange);
+      await new Promise<void>((resolve) => exchange.socket.once("close", () => resolve()));
+    });
+    const first = open(rig.origin(1), { target: "/narrow", headers: { "CF-Connecting-IP": "203.0.113.7" } });
+    await upstream.until(() => waiting.length === 1, "the first request");
+    // On another gateway, which learns only by asking that there is no place.
+    for (let count = 0; count < 8; count++) expectProblem(await ask(rig, "narrow", "203.0.113.7", 2), 429);
+    first.leave();
+    upstream.play({ body: "ok" });
+    const statuses: number[] = [];
+    for (let tries = 0; statuses.filter((status) => status === 200).length < 3 && tries < 50; tries++) {
+      await sleep(100);
+      statuses.push((await ask(rig, "narrow", "203.0.113.7", 2)).status);
+    }
+    expect(statuses.filter((status) => status === 200)).toHaveLength(3);
+    expect((await ask(rig, "narrow", "203.0.113.7", 2)).status).toBe(429);
   });
 
   it("counts by header without storing what may be a secret, and by route whoever asks", async () => {

@@ -85,6 +85,21 @@ describe("a large limit", () => {
     expect(passed).toBeGreaterThanOrEqual(9_500);
   });
 
+  it("what was taken in vain is given back: so many pass in their window as if it had not been asked", async () => {
+    const [one, other] = [limiter("a"), limiter("b")];
+    let passed = 0;
+    for (let count = 0; count < 24_000; count++) {
+      now += 2;
+      const by = count % 2 === 0 ? one : other;
+      if ((await take(by, limit)).outcome !== "passed") continue;
+      // Every other one finds no place.
+      if (count % 4 < 2) by.giveBack(limit, ALICE);
+      else passed++;
+    }
+    expect(passed).toBeLessThanOrEqual(10_000);
+    expect(passed).toBeGreaterThanOrEqual(9_000);
+  });
+
   it("decides at once while its lease lasts", async () => {
     const one = limiter("a");
     for (let count = 0; count < 100; count++) await take(one, limit);
@@ -100,6 +115,15 @@ describe("a small limit", () => {
     const outcomes = await Promise.all(Array.from({ length: 30 }, () => take(one, limit)));
     expect(outcomes.filter(({ outcome }) => outcome === "passed")).toHaveLength(10);
     expect(calls.map(({ need }) => need)).toEqual([30]);
+  });
+
+  it("what was taken in vain passes whoever comes next, though all was spent", async () => {
+    const one = limiter("a");
+    for (let count = 0; count < 10; count++) expect((await take(one, limit)).outcome).toBe("passed");
+    now += 1_000;
+    one.giveBack(limit, ALICE);
+    expect((await take(one, limit)).outcome).toBe("passed");
+    expect((await take(one, limit)).outcome).toBe("spent");
   });
 
   it("remembers a refusal until it ends, and says so a second time by itself", async () => {

@@ -60,6 +60,19 @@ test("a place is given back when its request is over", async () => {
   expect(typeof (await enter(two))).toBe("object");
 });
 
+test("that all are taken is known for a moment, and not for longer than until one here is free", async () => {
+  const [one, two] = [isolate("one"), isolate("two")];
+  expect(one.isFull(LIMIT, CALLER)).toBe(false);
+  const place = placeOf(await enter(one));
+  const refused = Promise.resolve(one.enter(LIMIT, CALLER, background));
+  await vi.advanceTimersByTimeAsync(10);
+  expect(await refused).toBe("full");
+  expect(one.isFull(LIMIT, CALLER)).toBe(true);
+  expect(two.isFull(LIMIT, CALLER)).toBe(false);
+  place.leave();
+  expect(one.isFull(LIMIT, CALLER)).toBe(false);
+});
+
 test.each(["hangs", "fails"] as const)("also when the object %s just then", async (how) => {
   const [one, two] = [isolate("one"), isolate("two")];
   const place = placeOf(await enter(one));

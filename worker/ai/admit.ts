@@ -47,13 +47,18 @@ export const countModel = (walk: AiWalk, model: string): Promise<Failure | undef
 async function count(walk: AiWalk, limit: Limit | undefined): Promise<Failure | undefined> {
   if (limit === undefined) return undefined;
   const { limiter, places } = walk.gateway.isolate;
-  const refusal = obey(walk, limit, await limiter.take(limit, callerOf(walk), walk.ctx));
-  if (refusal !== undefined || limit.concurrent === Infinity) return refusal;
-  const entered = await places.enter(limit, callerOf(walk), walk.ctx);
+  const caller = callerOf(walk);
+  const isBounded = limit.concurrent !== Infinity;
+  // What finds no place is not counted as a request that passed.
+  if (isBounded && !limit.shadow && places.isFull(limit, caller)) return limited(walk, FULL_RETRY_MS);
+  const refusal = obey(walk, limit, await limiter.take(limit, caller, walk.ctx));
+  if (refusal !== undefined || !isBounded) return refusal;
+  const entered = await places.enter(limit, caller, walk.ctx);
   if (typeof entered !== "string") walk.held.push(entered);
-  else if (limit.shadow) return undefined;
-  else if (entered === "full") return limited(walk, FULL_RETRY_MS);
-  else if (limit.onFailure === "closed") return failureOf("unavailable", FULL_RETRY_MS);
+  else if (!limit.shadow && (entered === "full" || limit.onFailure === "closed")) {
+    limiter.giveBack(limit, caller);
+    return entered === "full" ? limited(walk, FULL_RETRY_MS) : failureOf("unavailable", FULL_RETRY_MS);
+  }
   return undefined;
 }
 

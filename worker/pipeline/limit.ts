@@ -12,6 +12,7 @@ import { watchBody } from "../platform/bodies.ts";
 import type { Verdict, Walk } from "./walk.ts";
 
 const FULL_RETRY_MS = 1_000;
+const NO_PLACE: Refusal = { code: "rate_limited", retryAfterMs: FULL_RETRY_MS };
 
 export function limit(walk: Walk): Verdict | Promise<Verdict> {
   const { maxBodyBytes } = walk.route!;
@@ -32,7 +33,11 @@ function limitOf(walk: Walk): Limit | undefined {
 }
 
 function count(walk: Walk, counted: Limit): Verdict | Promise<Verdict> {
-  const taken = walk.gateway.isolate.limiter.take(counted, callerOf(walk), walk.ctx);
+  const { limiter, places } = walk.gateway.isolate;
+  const caller = callerOf(walk);
+  // What finds no place is not counted as a request that passed.
+  if (counted.concurrent !== Infinity && !counted.shadow && places.isFull(counted, caller)) return NO_PLACE;
+  const taken = limiter.take(counted, caller, walk.ctx);
   return taken instanceof Promise ? taken.then((late) => obey(walk, counted, late)) : obey(walk, counted, taken);
 }
 
@@ -56,9 +61,9 @@ function keep(walk: Walk, counted: Limit, entered: Entered): Refusal | undefined
     walk.request.signal.addEventListener("abort", () => entered.leave(), { once: true });
     return undefined;
   }
-  if (counted.shadow) return undefined;
-  if (entered === "full") return { code: "rate_limited", retryAfterMs: FULL_RETRY_MS };
-  return counted.onFailure === "closed" ? { code: "limits_unavailable", retryAfterMs: FULL_RETRY_MS } : undefined;
+  if (counted.shadow || (entered === "away" && counted.onFailure !== "closed")) return undefined;
+  walk.gateway.isolate.limiter.giveBack(counted, callerOf(walk));
+  return entered === "full" ? NO_PLACE : { code: "limits_unavailable", retryAfterMs: FULL_RETRY_MS };
 }
 
 /** The place is the request's until its answer is over. */

@@ -69,6 +69,9 @@ class Entry {
   /** Requests since the object was asked last: the demand. */
   arrived = 0;
   askedAt = 0;
+  /** Charged by the object for requests that did not pass after all, and the oldest of these. */
+  back = 0;
+  backSince = 0;
 
   constructor(limit: Limit, who: string) {
     this.limit = limit;
@@ -96,6 +99,22 @@ export class Limiter {
     const entry = this.#entry(limit, counted(limit.by, caller));
     entry.arrived++;
     return this.#atOnce(entry, this.#now(), background) ?? this.#wait(entry, background);
+  }
+
+  /** A request that passed was refused for another reason: what it took is the next one's, or the object's with the next question. */
+  giveBack(limit: Limit, caller: Caller): void {
+    const entry = this.#entries.get(`${limit.name}|${counted(limit.by, caller)}`);
+    if (entry === undefined || entry.limit !== limit) return;
+    const now = this.#now();
+    if (entry.used > 0 && now < entry.endsAt) {
+      entry.used--;
+      entry.free++;
+      return;
+    }
+    if (entry.back === 0) entry.backSince = entry.askedAt;
+    entry.back++;
+    // There may be something to be had after all.
+    entry.refusedUntil = 0;
   }
 
   #entry(limit: Limit, who: string): Entry {
@@ -175,9 +194,12 @@ export class Limiter {
     entry.refusals = 0;
     entry.arrived = 0;
     entry.askedAt = askedAt;
+    // Said once: heard twice, it would be given back twice.
+    const back = entry.back === 0 ? {} : { back: { count: entry.back, ageMs: askedAt - entry.backSince } };
+    entry.back = 0;
     const question = {
       ...{ limit: limit.name, who: entry.stored, rule: limit.rule!, isolate: this.#isolate },
-      ...{ need: entry.waiting, want: want - keep, spanMs, used, keep, refusals },
+      ...{ need: entry.waiting, want: want - keep, spanMs, used, keep, refusals, ...back },
     };
     const answer = await this.#link.ask(entry.stored, (limiter) => limiter.lease(question), limit.timeoutMs);
     entry.asking = undefined;

@@ -62,6 +62,14 @@ export class HeldPlaces {
     return this.#atOnce(entry, this.#now(), background) ?? this.#wait(entry, background);
   }
 
+  /** All were taken a moment ago, and none here got free since. */
+  isFull(limit: Limit, caller: Caller): boolean {
+    const entry = this.#entries.get(`${limit.name}|${counted(limit.by, caller)}`);
+    if (entry === undefined) return false;
+    const now = this.#now();
+    return now < entry.fullUntil && !(entry.inUse < entry.held && now < entry.endsAt);
+  }
+
   #entry(limit: Limit, who: string): Entry {
     const key = `${limit.name}|${who}`;
     let entry = this.#entries.get(key);

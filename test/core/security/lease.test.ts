@@ -89,6 +89,20 @@ describe("a lease", () => {
     });
   });
 
+  it("gives back what did not pass after all, less what time has made up for", () => {
+    const object = new Object(minute(10, 2));
+    expect(object.ask("a", NOW, { need: 2 })).toMatchObject({ taken: 2, left: [0] });
+    expect(object.ask("a", NOW + 600, { back: { count: 1, ageMs: 600 }, need: 0 })).toMatchObject({ left: [1] });
+    const other = new Object(minute(10));
+    other.ask("a", NOW, { need: 9 });
+    expect(other.ask("a", NOW + 100, { back: { count: 2, ageMs: 100 }, need: 0 })).toMatchObject({ left: [3] });
+    // Its turn was over, and another one has had the next.
+    const late = new Object(minute(10, 1));
+    late.ask("a", NOW);
+    expect(late.ask("b", NOW + 7_000)).toMatchObject({ taken: 1 });
+    expect(late.ask("a", NOW + 8_000, { back: { count: 1, ageMs: 8_000 } })).toMatchObject({ taken: 0 });
+  });
+
   it("waits for others' leases where those hold what is left", () => {
     const object = new Object(minute(1_000));
     expect(object.ask("a", NOW, { need: 700, want: 40, spanMs: 1_000 })).toMatchObject({ taken: 700, leased: 37 });
@@ -113,6 +127,7 @@ describe("whatever isolates ask for, and whenever they use it", () => {
     want: fc.nat({ max: 800 }),
     spanMs: fc.nat({ max: 5_000 }),
     keeps: fc.boolean(),
+    vain: fc.nat({ max: 8 }),
   });
   const rules = fc.constantFrom(
     [minute(10_000)],
@@ -126,7 +141,7 @@ describe("whatever isolates ask for, and whenever they use it", () => {
     fc.assert(
       fc.property(rules, fc.array(step, { maxLength: 60 }), (periods, steps) => {
         const object = new Object(...periods);
-        const held = new Map<number, { free: number; used: number; endsAt: number }>();
+        const held = new Map<number, { free: number; used: number; endsAt: number; back: number; askedAt: number }>();
         let truth: PeriodState[] = periods.map(freshPeriod);
         let now = NOW;
         const use = (count: number): void => {
@@ -137,7 +152,7 @@ describe("whatever isolates ask for, and whenever they use it", () => {
         };
         for (const each of steps) {
           now += each.afterMs;
-          const own = held.get(each.isolate) ?? { free: 0, used: 0, endsAt: 0 };
+          const own = held.get(each.isolate) ?? { free: 0, used: 0, endsAt: 0, back: 0, askedAt: 0 };
           held.set(each.isolate, own);
           if (now >= own.endsAt) own.free = 0;
           const onLease = Math.min(own.free, each.arrivals);
@@ -148,8 +163,12 @@ describe("whatever isolates ask for, and whenever they use it", () => {
           const keep = each.keeps ? own.free : 0;
           const { used } = own;
           const question = { need: each.arrivals - onLease, want: each.want, spanMs: each.spanMs, used, keep };
-          const answer = object.ask(String(each.isolate), now, question);
-          use(answer.taken);
+          const back = own.back === 0 ? {} : { back: { count: own.back, ageMs: now - own.askedAt } };
+          const answer = object.ask(String(each.isolate), now, { ...question, ...back });
+          // Some of those that were let pass find no place, and are told of with the next question.
+          own.back = Math.min(each.vain, answer.taken);
+          own.askedAt = now;
+          use(answer.taken - own.back);
           own.used = 0;
           own.free = keep + answer.leased;
           if (answer.leased > 0) own.endsAt = now + answer.lifeMs;

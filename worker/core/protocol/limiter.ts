@@ -42,6 +42,8 @@ export interface LeaseAsk {
   keep: number;
   /** Requests refused since it last told, at least a second apart. */
   refusals: number;
+  /** Requests that were let pass by an earlier answer and did not pass after all, and how long ago that was, ms; left out for none. */
+  back?: { count: number; ageMs: number };
 }
 
 export interface LeaseAnswer {

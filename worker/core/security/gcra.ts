@@ -36,7 +36,7 @@ export const freshPeriod = (): PeriodState => ({
 });
 
 /** Ms between two requests at the even pace. */
-const cellMs = (rule: PeriodRule): number => rule.ms / rule.quota;
+export const cellMs = (rule: PeriodRule): number => rule.ms / rule.quota;
 
 /** Requests that are not yet made up for by time. */
 export const level = (state: PeriodState, now: number, rule: PeriodRule): number =>

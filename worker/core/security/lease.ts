@@ -4,8 +4,9 @@
 // whenever within the lease, never exceeds the limit, in no span of time and for no number of isolates.
 //
 // Requests that wait for the answer pass at once and are charged at once: a small limit costs a call a request, and is exact.
-import type { LeaseAnswer, LeaseAsk, LimitRule, PeriodName } from "../protocol/limiter.ts";
+import type { LeaseAnswer, LeaseAsk, LimitRule, PeriodName, PeriodRule } from "../protocol/limiter.ts";
 import {
+  cellMs,
   clamped,
   forgottenAt,
   free,
@@ -117,11 +118,23 @@ function settle(before: LimitState, ask: Ask, now: number, rule: LimitRule): Cha
   const own = standing.find((each) => each.isolate === ask.isolate);
   const used = Math.min(ask.used, own?.tokens ?? 0);
   charged = own === undefined ? unlapse(charged, ask, now, rule) : charge(charged, used, now, rule);
+  charged = {
+    ...charged,
+    periods: charged.periods.map((state, index) => giveBack(state, ask, now, rule.periods[index]!)),
+  };
   const periods = charged.periods.map((state, index) => turn(state, now, rule.periods[index]!));
   if (own === undefined) return { periods, lapsed: charged.lapsed, leases: standing };
   const tokens = Math.min(own.tokens - used, ask.keep);
   const kept = standing.map((each) => (each === own ? { ...own, tokens } : each));
   return { periods, lapsed: charged.lapsed, leases: kept.filter((each) => each.tokens > 0) };
+}
+
+/** What was charged at once and did not pass: less what time has made up for since, which others may have had meanwhile. */
+function giveBack(state: PeriodState, { back }: Ask, now: number, rule: PeriodRule): PeriodState {
+  if (back === undefined) return state;
+  const { count, ageMs } = back;
+  const conforming = Math.max(0, Math.min(count - ageMs / cellMs(rule), level(state, now, rule)));
+  return takeBack(state, conforming, now - ageMs >= state.windowAt ? count : 0, rule);
 }
 
 /** The asker tells how much it used of a lease that has ended: the rest did not pass. */
