@@ -68,10 +68,7 @@ export class BatchObject extends DurableObject<Env> implements BatchRpc {
 
   #begin(ask: BatchAsk): Open {
     this.#batches++;
-    let close = (): void => {};
-    const closed = new Promise<void>((resolve) => {
-      close = resolve;
-    });
+    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
     const timer = setTimeout(close, ask.maxWaitMs);
     const open: Open = {
       meeting: meeting(),

@@ -15,6 +15,7 @@ export type Law =
   | "runtime"
   | "purity"
   | "any"
+  | "shared"
   | "opening"
   | "name"
   | "length"
@@ -272,6 +273,38 @@ function checkPurity(source: Source, report: Report): void {
   });
 }
 
+/** Where a promise of the compiler's making may be: the one of a time, for whoever sets it. */
+const TIMES = "worker/platform/after.ts";
+const FOLLOWING = new Set(["then", "catch", "finally"]);
+
+/**
+ * What one request settles or keeps and another may await (worker/platform/share.ts). `new Promise` is settled by whoever gets hold of
+ * its resolvers; a promise that is kept is awaited by whoever finds it.
+ */
+function checkShared(source: Source, report: Report): void {
+  const { file, program } = source;
+  if (!/^(worker|durable-objects)\//.test(file) || file.startsWith("worker/dashboard/") || file === TIMES) return;
+  walk(program, (node) => {
+    const line = source.lineOf(node.start);
+    if (node.type === "NewExpression" && isNamed(node["callee"], "Promise"))
+      report("shared", line, "`new Promise`: after() for a time, else Promise.withResolvers()");
+    if (node.type === "AssignmentExpression" && isMember(node["left"]) && isFollowing(node["right"]))
+      report("shared", line, "a promise that is kept comes from share()");
+    return true;
+  });
+}
+
+const isNamed = (node: unknown, name: string): boolean =>
+  isNode(node) && node.type === "Identifier" && nameOf(node) === name;
+const isMember = (node: unknown): boolean => isNode(node) && node.type === "MemberExpression";
+
+/** `x.then(…)` and its like. */
+function isFollowing(node: unknown): boolean {
+  if (!isNode(node) || node.type !== "CallExpression") return false;
+  const callee = node["callee"];
+  return isNode(callee) && callee.type === "MemberExpression" && FOLLOWING.has(nameOf(callee["property"]));
+}
+
 function checkForm(source: Source, report: Report): void {
   const { file, text, comments } = source;
   walk(source.program, (node) => {
@@ -403,6 +436,7 @@ export function inspect(tree: Tree): Finding[] {
     const report: Report = (law, line, message) => findings.push({ law, file: source.file, line, message });
     checkImports(source, tree, report);
     checkPurity(source, report);
+    checkShared(source, report);
     checkForm(source, report);
     checkObjects(source, report);
   }

@@ -182,6 +182,20 @@ describe("the checker", () => {
       "purity",
       core(`import type { Context } from "hono";\nexport let key: Context;`),
     ],
+    [
+      "a promise that whoever has its resolver settles",
+      "shared",
+      {
+        "worker/platform/send.ts": `export const send = () => new Promise<void>((resolve) => void setTimeout(resolve, 1));`,
+      },
+    ],
+    [
+      "a promise that is kept for others to await",
+      "shared",
+      {
+        "worker/platform/send.ts": `class Link { #under: Promise<void> | undefined;\n  send(): void { this.#under ??= fetch("").then(() => undefined); } }\nexport const send = new Link();`,
+      },
+    ],
     ["any, as an annotation", "any", core(`export let key: any;`)],
     ["any, deep in a type", "any", { "scripts/run.ts": `export const run = new Map<string, Promise<any>[]>();` }],
     ["a file that opens with code", "opening", { "worker/core/cache/key.ts": `\nexport const key = 1;` }],

@@ -6,6 +6,7 @@ import type { Operation } from "../core/providers/adapter.ts";
 import type { JsonObject } from "../core/providers/chat.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
+import { after } from "../platform/after.ts";
 import { headersFor, secretOf } from "../platform/call-headers.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { sendFaulted } from "../platform/faults.ts";
@@ -121,8 +122,7 @@ async function failed({ adapter }: Target, refusal: Response): Promise<Failure> 
   const answer = plain(refusal);
   const { headers, status, body } = answer;
   const retryAfterMs = parseRetryAfter(headers.get("retry-after"), headers.get("retry-after-ms"), Date.now());
-  const late = new Promise<string>((resolve) => void setTimeout(resolve, ERROR_BODY_MS, ""));
-  const text = await Promise.race([answer.text().catch(() => ""), late]);
+  const text = await Promise.race([answer.text().catch(() => ""), after(ERROR_BODY_MS, "")]);
   if (text === "") void body?.cancel().catch(() => {});
   const failure = adapter.failure(
     status,
@@ -169,8 +169,7 @@ function awsCredentials(gateway: Gateway, { name, options }: Provider): Paramete
 
 /** A whole body within its time; `cut` when it broke off, `timeout` when it did not come. */
 export async function readWhole(answer: Response, deadlineMs: number): Promise<string | Failure> {
-  const late = new Promise<Failure>((resolve) => {
-    if (deadlineMs !== Infinity) setTimeout(resolve, Math.max(0, deadlineMs), failureOf("timeout"));
-  });
-  return Promise.race([answer.text().catch(() => failureOf("cut")), late]);
+  const whole = answer.text().catch(() => failureOf("cut"));
+  if (deadlineMs === Infinity) return whole;
+  return Promise.race([whole, after(Math.max(0, deadlineMs), failureOf("timeout"))]);
 }

@@ -6,6 +6,7 @@ import { condensedField, plan, type CondenseOptions, type Wanted } from "../core
 import type { Item } from "../core/condense/units.ts";
 import { textOf, type ChatRequest, type Message, type Part } from "../core/providers/chat.ts";
 import { chatTokens, textTokens } from "../core/providers/estimate.ts";
+import { after } from "../platform/after.ts";
 import { ask } from "./ask.ts";
 import { modelNamed } from "./compiled.ts";
 import { stateOf } from "./state.ts";
@@ -112,7 +113,7 @@ async function summaries(
   const model = summaryModel === undefined ? undefined : modelNamed(walk.ai, summaryModel);
   if (model === undefined || wanted.length === 0) return [];
   const targets = model.targets.map(({ target }) => target);
-  const late = new Promise<undefined>((resolve) => void setTimeout(resolve, SUMMARY_MS, undefined));
+  const late = after(SUMMARY_MS);
   return Promise.all(
     wanted.slice(0, MOST_SUMMARIES).map(async (topic) => {
       const asking = ask(walk, summaryOf(chat, topic), targets, true).then((asked) => {

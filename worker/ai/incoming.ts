@@ -115,15 +115,15 @@ export class Incoming {
       this.#read = undefined;
       return Promise.resolve(read);
     }
-    return new Promise<Read>((resolve) => {
-      this.#wake = resolve;
-      if (this.#isReading) return;
-      this.#isReading = true;
-      this.#body.read().then(
-        (read) => this.#came(read),
-        () => this.#came("lost"),
-      );
-    });
+    const { promise, resolve } = Promise.withResolvers<Read>();
+    this.#wake = resolve;
+    if (this.#isReading) return promise;
+    this.#isReading = true;
+    this.#body.read().then(
+      (read) => this.#came(read),
+      () => this.#came("lost"),
+    );
+    return promise;
   }
 
   #came(read: Read): void {

@@ -11,6 +11,7 @@ import {
 import { failureOf } from "../core/providers/classify.ts";
 import { parseList, parseObject } from "../core/providers/fields.ts";
 import type { BatchResult } from "../core/protocol/batch.ts";
+import { after } from "../platform/after.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { share } from "../platform/share.ts";
 import { json, refuse } from "./answer.ts";
@@ -87,8 +88,7 @@ async function discovered(walk: AiWalk, provider: Provider): Promise<readonly Li
   walk.ctx.waitUntil(entry.reading);
   // What was known before is good enough meanwhile.
   if (entry.models.length === 0) {
-    const late = new Promise<void>((resolve) => void setTimeout(resolve, FIRST_PATIENCE_MS));
-    await Promise.race([entry.reading, late]);
+    await Promise.race([entry.reading, after(FIRST_PATIENCE_MS)]);
   }
   return entry.models;
 }

@@ -147,13 +147,14 @@ export class Recording {
       else this.#pieces = [];
       controller.enqueue(piece);
     },
-    flush: () => this.#ended(),
+    flush: () => this.#end.resolve(),
   });
-  #ended!: () => void;
+  readonly #end = Promise.withResolvers<void>();
+
   /** All that was written has passed. */
-  readonly ended = new Promise<void>((resolve) => {
-    this.#ended = resolve;
-  });
+  get ended(): Promise<void> {
+    return this.#end.promise;
+  }
 
   /** Undefined when it was too long. */
   get bytes(): Uint8Array<ArrayBuffer> | undefined {

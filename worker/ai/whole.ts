@@ -9,8 +9,9 @@ export async function readText(answer: Response, idleMs: number, stop: AbortCont
   let timer: ReturnType<typeof setTimeout> | null = null;
   try {
     for (;;) {
-      const silent = new Promise<"silent">((resolve) => (timer = setTimeout(resolve, idleMs, "silent")));
-      const read = await Promise.race([reader.read(), silent]);
+      const silent = Promise.withResolvers<"silent">();
+      timer = setTimeout(silent.resolve, idleMs, "silent");
+      const read = await Promise.race([reader.read(), silent.promise]);
       clearTimeout(timer);
       if (read === "silent") {
         stop.abort();

@@ -7,6 +7,7 @@ import type { CompiledRule, CompiledRules } from "../core/cache/rules.ts";
 import { influenceOf, type RuledRequest } from "../core/cache/strategy.ts";
 import { primaryKey } from "../core/cache/key.ts";
 import { contentLength } from "../core/http/limits.ts";
+import { after } from "../platform/after.ts";
 import { holdBody } from "../platform/bodies.ts";
 import { hexDigest } from "../platform/cache/digest.ts";
 import { ruleIn, type Overlay } from "../platform/trials.ts";
@@ -63,10 +64,9 @@ async function hashed(walk: Walk, rules: CompiledRules, rule: CompiledRule, cach
     influence(walk, rule, cache, "", 0);
     return undefined;
   }
-  const late = new Promise<undefined>((resolve) => void setTimeout(resolve, LONGEST_MS));
   let held: Awaited<ReturnType<typeof holdBody>> | undefined;
   try {
-    held = await Promise.race([holdBody(body, mostHashed(rule)), late]);
+    held = await Promise.race([holdBody(body, mostHashed(rule)), after(LONGEST_MS)]);
   } catch {
     // The client broke off.
     return { code: "bad_request" };

@@ -9,6 +9,7 @@ import { usability, type Usability } from "../core/cache/usability.ts";
 import { matches, select } from "../core/cache/vary.ts";
 import { cacheStatusMember, type ForwardReason } from "../core/http/cache-status.ts";
 import { queryHoldsSecret } from "../core/security/redact.ts";
+import { after } from "../platform/after.ts";
 import type { CacheStore, Fill, FillEnd } from "../platform/cache/store.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
 import { CacheCall } from "./cache-call.ts";
@@ -258,5 +259,3 @@ class Lookup {
     return undefined;
   }
 }
-
-const after = (ms: number): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, ms, undefined));

@@ -18,6 +18,7 @@ import { affinityCookie, affinityOf } from "../core/routing/affinity.ts";
 import { COMPLEXITY, SECURITY } from "../core/routing/demands.ts";
 import { likeClass, methodBit } from "../core/routing/strategy.ts";
 import { hash32 } from "../core/stats/hash.ts";
+import { after } from "../platform/after.ts";
 import { NATIVE_BYTES, TOO_LARGE, holdBody, passUpload } from "../platform/bodies.ts";
 import type { Exchange } from "../platform/exchange.ts";
 import { sendFaulted } from "../platform/faults.ts";
@@ -98,9 +99,8 @@ export class Forwarding implements Exchange<Response> {
     const body = this.#body as ReadableStream<Uint8Array>;
     const most = fields.contentLength === undefined ? Math.min(bufferBytes, route!.maxBodyBytes) : Infinity;
     const leftMs = this.deadlineAt - Date.now();
-    const late = new Promise<undefined>((resolve) => void setTimeout(resolve, Math.min(leftMs, LONGEST_MS)));
     try {
-      const held = await Promise.race([holdBody(body, most), late]);
+      const held = await Promise.race([holdBody(body, most), after(Math.min(leftMs, LONGEST_MS))]);
       this.#walk.now = Date.now();
       if (held === undefined) return { code: "upstream_timeout" };
       if (held.whole) this.#body = held.bytes;
@@ -246,7 +246,7 @@ export function attemptsOf({ service, overlay }: Walk): AttemptOptions {
 /** "timeout" at a moment that may move on meanwhile. */
 async function until(dueAt: () => number): Promise<"timeout"> {
   for (let leftMs = dueAt() - Date.now(); leftMs > 0; leftMs = dueAt() - Date.now()) {
-    await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, LONGEST_MS)));
+    await after(Math.min(leftMs, LONGEST_MS));
   }
   return "timeout";
 }

@@ -24,6 +24,7 @@ import {
 import type { Limiter } from "../core/resilience/concurrency.ts";
 import { hedgeDelayMs, observeAnswer } from "../core/resilience/hedge.ts";
 import { outcomeOf } from "../core/resilience/outcome.ts";
+import { after } from "./after.ts";
 import { drop, type Answer, type Exchange, type Flight } from "./exchange.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Attempt } from "./instances.ts";
@@ -307,13 +308,14 @@ export class Attempts<A extends Answer> {
       this.#refused = given;
       return undefined;
     }
-    const { status, headers } = given;
+    const { status } = given;
     const { loadHeader } = this.service;
-    if (loadHeader !== "") this.service.hearLoad(attempt.instance, headers.get(loadHeader), now);
+    // Its fields are asked for only where they are needed: an object more, which lives until V8 clears up.
+    if (loadHeader !== "") this.service.hearLoad(attempt.instance, given.headers.get(loadHeader), now);
     const outcome = outcomeOf(status);
     const remedy = this.#exchange.remedy?.(given);
     const retries = remedy === undefined ? worthAnother(status, this.#options) : remedy === "again";
-    const waitMs = retries || outcome === "limited" ? this.#retryAfterMs(headers, now) : -1;
+    const waitMs = retries || outcome === "limited" ? this.#retryAfterMs(given.headers, now) : -1;
     if (this.#isStaged(attempt)) attempt.settle("cancelled", ms, -1, now);
     else attempt.settle(outcome, ms, outcome === "limited" ? waitMs : -1, now);
     if (this.#answer !== undefined) drop(this.#answer);
@@ -412,8 +414,6 @@ export class Attempts<A extends Answer> {
 
 const NOBODY = { others: false, same: false };
 const UNFIT: AttemptEvent = Object.freeze({ kind: "unfit" });
-
-const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The end of a probe that nobody waits for. */
 function settleAlone({ attempt, abort, given }: Flight<Answer>): void {

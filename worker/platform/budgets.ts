@@ -4,6 +4,7 @@
 import type { Amount, ReserveAnswer, SpendPeriod } from "../core/protocol/limiter.ts";
 import { counted, storedAs, type Caller } from "../core/security/counted.ts";
 import type { Budget } from "../core/security/limits.ts";
+import { after } from "./after.ts";
 import type { LimiterLink } from "./limiter-link.ts";
 import type { Background } from "./news.ts";
 
@@ -84,7 +85,7 @@ export class Budgets {
     const { ok } = await settle();
     if (ok) return;
     // Once more; after that the estimate stands, when its time is over.
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_AGAIN_MS));
+    await after(SETTLE_AGAIN_MS);
     await settle();
   }
 }

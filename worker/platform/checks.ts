@@ -11,6 +11,7 @@ import type { Health } from "../core/routing/health.ts";
 import { headersFor } from "./call-headers.ts";
 import { carrierOf } from "./carriers.ts";
 import type { Env } from "./env.ts";
+import { share } from "./share.ts";
 
 const SCHEMA = `CREATE TABLE IF NOT EXISTS checks (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL);`;
 
@@ -52,9 +53,11 @@ export class Checks {
 
   /** Checks each target once; whether any status changed. While a round is under way, that round. */
   round(targets: readonly CheckTarget[], options: Options): Promise<boolean> {
-    this.#round ??= this.#checkAll(targets, options).finally(() => {
-      this.#round = undefined;
-    });
+    this.#round ??= share(
+      this.#checkAll(targets, options).finally(() => {
+        this.#round = undefined;
+      }),
+    );
     return this.#round;
   }
 

@@ -7,6 +7,7 @@ import type { Epochs } from "../core/protocol/reports.ts";
 import type { Env } from "./env.ts";
 import { Ledgers } from "./ledgers.ts";
 import { OffPath } from "./offpath.ts";
+import { share } from "./share.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS policy (id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL);`;
@@ -90,9 +91,11 @@ export class ControlNews {
       const now = Date.now();
       if (now - this.#askedAt < ASK_EVERY_MS) return;
       this.#askedAt = now;
-      this.#asking = this.#ask(now).finally(() => {
-        this.#asking = undefined;
-      });
+      this.#asking = share(
+        this.#ask(now).finally(() => {
+          this.#asking = undefined;
+        }),
+      );
     }
     await this.#asking;
   }

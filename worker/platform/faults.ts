@@ -123,7 +123,9 @@ function stallAfter(afterBytes: number, client: AbortSignal): Change {
   return async (chunk) => {
     left -= chunk.byteLength;
     if (left > 0) return { bytes: chunk };
-    await new Promise<void>((resolve) => client.addEventListener("abort", () => resolve(), { once: true }));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    client.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
     return { bytes: chunk, isCut: true };
   };
 }
@@ -162,15 +164,11 @@ function pumped(body: ReadableStream<Uint8Array>, change: Change): ReadableStrea
 /** Until `ms` have passed or the client has left. */
 async function pause(ms: number, client: AbortSignal): Promise<void> {
   if (ms <= 0 || client.aborted) return;
-  await new Promise<void>((resolve) => {
-    const left = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(() => {
-      client.removeEventListener("abort", left);
-      resolve();
-    }, ms);
-    client.addEventListener("abort", left, { once: true });
-  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const left = (): void => resolve();
+  client.addEventListener("abort", left, { once: true });
+  await promise;
+  clearTimeout(timer);
+  client.removeEventListener("abort", left);
 }

@@ -8,6 +8,7 @@ import type { ChoiceTally, LeaseNews, Registry, Reply, Report } from "../core/pr
 import { NEVER_OPENS, type BreakerOptions } from "../core/resilience/breaker.ts";
 import { NEWS_LIFE_MS, givesLeaseBack, wantsLease, type NewsState } from "../core/resilience/gate.ts";
 import type { Chance } from "../core/stats/chance.ts";
+import { after } from "./after.ts";
 import type { Around } from "./around.ts";
 import type { Carrier } from "./carriers.ts";
 import { addDeltas, builtOn, InstanceState, sameInstance, type Attempt } from "./instances.ts";
@@ -154,7 +155,7 @@ export class Fleet implements ReportSource, Around {
     for (let leftMs = endsAt - beganAt; state.awaitsRegistry && leftMs > 0; leftMs = endsAt - this.#now()) {
       await this.#options.ask(background, Math.min(leftMs, REGISTRY_ASK_MS));
       state = this.service(policy, compiled);
-      if (state.awaitsRegistry) await new Promise((resolve) => setTimeout(resolve, REGISTRY_PAUSE_MS));
+      if (state.awaitsRegistry) await after(REGISTRY_PAUSE_MS);
     }
     if (state.awaitsRegistry && endsAt > beganAt) this.#vainUntil.set(compiled.name, this.#now() + REGISTRY_REST_MS);
     return state;

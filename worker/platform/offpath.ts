@@ -107,15 +107,13 @@ export class Patience {
   /** What comes of the promise, or LATE. Rejects as it does. */
   async wait<T>(promise: Promise<T>): Promise<T | typeof LATE> {
     while (this.#left > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const tick = new Promise<typeof LATE>((resolve) => {
-        timer = setTimeout(resolve, this.#tickMs, LATE);
-      });
+      const tick = Promise.withResolvers<typeof LATE>();
+      const timer = setTimeout(tick.resolve, this.#tickMs, LATE);
       try {
-        const first = await Promise.race([promise, tick]);
+        const first = await Promise.race([promise, tick.promise]);
         if (first !== LATE) return first;
       } finally {
-        if (timer !== undefined) clearTimeout(timer);
+        clearTimeout(timer);
       }
       this.#left--;
     }
@@ -125,17 +123,15 @@ export class Patience {
 
 /** Waits for a promise of another request no longer than `ms`, on this request's own timer. Rejections count as an end. */
 export async function waitAtMost(promise: Promise<unknown>, ms: number): Promise<"settled" | "late"> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(resolve, ms, "late");
-  });
+  const late = Promise.withResolvers<"late">();
+  const timer = setTimeout(late.resolve, ms, "late");
   const settled = promise.then(
     () => "settled" as const,
     () => "settled" as const,
   );
   try {
-    return await Promise.race([settled, late]);
+    return await Promise.race([settled, late.promise]);
   } finally {
-    if (timer !== undefined) clearTimeout(timer);
+    clearTimeout(timer);
   }
 }

@@ -4,6 +4,7 @@
 import type { Caller } from "../core/security/counted.ts";
 import { counted, storedAs } from "../core/security/counted.ts";
 import type { Limit } from "../core/security/limits.ts";
+import { after } from "./after.ts";
 import { patience, type LimiterLink } from "./limiter-link.ts";
 import type { Background } from "./news.ts";
 import { CALL_TIMEOUT_MS } from "./offpath.ts";
@@ -136,7 +137,7 @@ export class HeldPlaces {
   async #giveBack(entry: Entry, background: Background): Promise<void> {
     for (const pauseMs of GIVE_BACK_AFTER_MS) {
       entry.givingUntil = this.#now() + CALL_TIMEOUT_MS + pauseMs + GRACE_MS;
-      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (pauseMs > 0) await after(pauseMs);
       if (!holdsTooMany(entry)) break;
       // Who is telling already says this too, unless that fails.
       if (!this.#isTelling(entry)) await this.#tell(entry, CALL_TIMEOUT_MS, background);

@@ -5,6 +5,7 @@ import { dataPoint, logLine, type RequestRecord } from "../core/insight/record.t
 import { traces } from "../core/insight/otlp.ts";
 import type { Policy } from "../core/policy/schema.ts";
 import type { Chance } from "../core/stats/chance.ts";
+import { after } from "./after.ts";
 import type { Env } from "./env.ts";
 import type { Background } from "./news.ts";
 import { OffPath } from "./offpath.ts";
@@ -75,7 +76,7 @@ export class Recorder {
 
   /** What gathers in a second goes together: the request that begins it waits for the others, behind its answer. */
   async #send(otlp: Exclude<Telemetry["otlp"], false>): Promise<void> {
-    if (this.#spans.length < MOST_SPANS) await new Promise((resolve) => setTimeout(resolve, BATCH_MS));
+    if (this.#spans.length < MOST_SPANS) await after(BATCH_MS);
     const records = this.#spans;
     this.#spans = [];
     if (records.length === 0) return;

@@ -6,6 +6,7 @@
 import { LONGEST_WAIT_MS, reportWaitMs } from "../core/protocol/pace.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Result } from "../core/result/result.ts";
+import { after } from "./after.ts";
 import type { Background } from "./news.ts";
 import { CALL_TIMEOUT_MS, type CallFailure } from "./offpath.ts";
 
@@ -117,7 +118,7 @@ export class Reporter {
     this.#dueAt = now + waitMs + FORGET_REPLY_MS;
     if (waitMs > 0) {
       const sequence = this.#sequence;
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await after(waitMs);
       // An urgent report has overtaken this one and told everything.
       if (this.#sequence !== sequence || this.#now() < this.#callEndsAt) return;
     }

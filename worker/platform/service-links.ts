@@ -14,6 +14,7 @@ import type { ControlNews } from "./control-news.ts";
 import type { Env } from "./env.ts";
 import { OffPath } from "./offpath.ts";
 import { locationOf } from "./region.ts";
+import { share } from "./share.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS services (service TEXT PRIMARY KEY, verdicts TEXT NOT NULL, registry TEXT NOT NULL);`;
@@ -112,17 +113,21 @@ export class ServiceLinks {
   exchange(service: string, timeoutMs: number): Promise<void> {
     const link = this.#link(service);
     if (link.under === undefined) return this.#fly(service, link, timeoutMs);
-    link.next ??= link.under.then(() => {
-      link.next = undefined;
-      return this.#fly(service, link, timeoutMs);
-    });
+    link.next ??= share(
+      link.under.then(() => {
+        link.next = undefined;
+        return this.#fly(service, link, timeoutMs);
+      }),
+    );
     return link.next;
   }
 
   #fly(service: string, link: Link, timeoutMs: number): Promise<void> {
-    link.under = this.#call(service, link, timeoutMs).finally(() => {
-      link.under = undefined;
-    });
+    link.under = share(
+      this.#call(service, link, timeoutMs).finally(() => {
+        link.under = undefined;
+      }),
+    );
     return link.under;
   }
 

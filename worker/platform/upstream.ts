@@ -71,10 +71,10 @@ export class Unwatched<A> {
   /** The rest of the wait, by the request's own timer: to be asked for in its own context. */
   async rest(): Promise<A | NoAnswer> {
     if (this.#given !== undefined) return this.#given;
-    return new Promise<A | NoAnswer>((resolve) => {
-      this.#settle = resolve as (what: A | NoAnswer | Unwatched<A>) => void;
-      setTimeout(resolve, this.#deadlineAt - Date.now(), "timeout");
-    });
+    const { promise, resolve } = Promise.withResolvers<A | NoAnswer>();
+    this.#settle = resolve as (what: A | NoAnswer | Unwatched<A>) => void;
+    setTimeout(resolve, this.#deadlineAt - Date.now(), "timeout");
+    return promise;
   }
 }
 

@@ -23,16 +23,13 @@ export interface Keeping {
 
 export function keepBody(body: ReadableStream<Uint8Array>, keeping: Keeping): Kept {
   const { declared, before, forClient } = keeping;
-  let tell: (whole: Uint8Array<ArrayBuffer> | undefined) => void;
-  const whole = new Promise<Uint8Array<ArrayBuffer> | undefined>((resolve) => {
-    tell = resolve;
-  });
+  const { promise: whole, resolve: tell } = Promise.withResolvers<Uint8Array<ArrayBuffer> | undefined>();
   if (!forClient) {
-    return { readable: null, whole, done: pump(body, undefined, keeping, tell!) };
+    return { readable: null, whole, done: pump(body, undefined, keeping, tell) };
   }
   const length = declared === undefined ? undefined : declared + (before?.byteLength ?? 0);
   const { readable, writable } = length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
-  return { readable, whole, done: pump(body, writable, keeping, tell!) };
+  return { readable, whole, done: pump(body, writable, keeping, tell) };
 }
 
 /** Tells that the body is whole before its end goes to the client: whoever has read it all finds it kept. */

@@ -10,6 +10,7 @@ import type { CompiledPolicy } from "../../core/policy/compiled.ts";
 import type { CacheNews, RuleFacts, WarmCounts } from "../../core/protocol/cache-news.ts";
 import { CACHE_PRESENCE_KEY } from "../../core/protocol/names.ts";
 import type { EntryMeta } from "../../core/cache/entry.ts";
+import { after } from "../after.ts";
 import type { Env } from "../env.ts";
 import type { Background } from "../news.ts";
 import { OffPath } from "../offpath.ts";
@@ -150,7 +151,7 @@ export class CacheKeeper {
 
   async #tellOutdated(reporter: Pick<Reporter, "due" | "send">): Promise<void> {
     for (let round = 0; round < TELL_ROUNDS && this.outdated.pending > 0; round++) {
-      await new Promise((resolve) => setTimeout(resolve, TELL_EVERY_MS));
+      await after(TELL_EVERY_MS);
       if (this.outdated.pending > 0 && reporter.due(Date.now())) await reporter.send();
     }
     this.#tellingUntil = 0;
