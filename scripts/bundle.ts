@@ -20,9 +20,9 @@ const readConfig = (): Unstable_Config => (config ??= unstable_readConfig({ conf
 
 /**
  * One ES module, as a string. `entry` (default: wrangler.toml's `main`) is resolved against the checkout.
- * Throws esbuild's BuildFailure, whose message names file and line.
+ * `readable`: not minified, whatever is deployed, for whoever looks into it. Throws esbuild's BuildFailure, whose message names file and line.
  */
-export async function bundleWorker(entry?: string): Promise<string> {
+export async function bundleWorker(entry?: string, readable = false): Promise<string> {
   const { main, minify, keep_names, define, alias } = readConfig();
   const result = await build({
     entryPoints: [entry ?? main ?? "worker/index.ts"],
@@ -37,7 +37,7 @@ export async function bundleWorker(entry?: string): Promise<string> {
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
     keepNames: keep_names ?? true,
-    minify: minify ?? false,
+    minify: !readable && (minify ?? false),
     alias: alias ?? {},
     define: {
       "navigator.userAgent": '"Cloudflare-Workers"',

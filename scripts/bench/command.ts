@@ -199,7 +199,7 @@ async function profile(flags: Flags, file: string | true, terminal: Terminal): P
   const generator = new Generator();
   try {
     terminal.err(`building and starting ${worker}`);
-    const source = await sourceOf(worker, upstream, flags.kinds);
+    const source = await sourceOf(worker, upstream, flags.kinds, true);
     const runtime = await startWorkerd(source, scratch, true);
     try {
       if (worker === "gateway" || worker === "floor") await prove({ [worker]: runtime.port });

@@ -2,7 +2,7 @@
 // and how stands in docs/performance.md.
 import { execFileSync } from "node:child_process";
 import os from "node:os";
-import { root } from "../bundle.ts";
+import { bundleWorker, root } from "../bundle.ts";
 import { API_KEY } from "./callers.ts";
 import type { Load } from "./generator.ts";
 import { cpuMicros, Neighbours, residentBytes } from "./processes.ts";
@@ -115,12 +115,15 @@ export async function runBench(settings: Settings, progress: Progress): Promise<
       kvReads: await kvReads(runtimes),
       gatewayRequests: bench.gatewayRequests,
       startup,
-      size: sources.has("gateway") ? bundleSize(sources.get("gateway")!.script) : undefined,
+      size: await sizeOf(sources.get("gateway")),
     };
   } finally {
     await Promise.all([...runtimes.map((runtime) => runtime.stop()), generator.stop(), upstream.stop()]);
   }
 }
+
+const sizeOf = async (gateway: WorkerSource | undefined): Promise<BundleSize | undefined> =>
+  gateway === undefined ? undefined : bundleSize(gateway.script, await bundleWorker(undefined, true));
 
 async function startupOf(
   gateway: WorkerSource | undefined,

@@ -1,5 +1,5 @@
-// What is deployed, in bytes: the bundle raw and compressed, and which library brought how much of it. Read from
-// esbuild's comments in the bundle itself, so that what is counted is what is run.
+// What is deployed, in bytes: the bundle raw and compressed, and which library brought how much of it. The latter is read from
+// esbuild's comments, which only the same bundle before it is minified has.
 import { gzipSync } from "node:zlib";
 
 export interface LibrarySize {
@@ -27,10 +27,11 @@ function libraryOf(file: string): string {
 
 const FILE_COMMENT = /^ *\/\/ ((?:\.\.\/)*[\w.@+/-]+\.(?:ts|tsx|js|mjs|cjs|json))$/;
 
-export function bundleSize(bundle: string): BundleSize {
+/** `readable`: before it was minified. */
+export function bundleSize(bundle: string, readable: string): BundleSize {
   const libraries = new Map<string, number>();
   let library = "bundler";
-  for (const line of bundle.split("\n")) {
+  for (const line of readable.split("\n")) {
     const file = FILE_COMMENT.exec(line)?.[1];
     if (file !== undefined) library = libraryOf(file);
     libraries.set(library, (libraries.get(library) ?? 0) + Buffer.byteLength(line) + 1);

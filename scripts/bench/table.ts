@@ -55,7 +55,7 @@ export function reportText(report: Report): string {
   if (size !== undefined) {
     const largest = size.libraries.slice(0, 12).map(({ library, bytes }) => `${library} ${kilobytes(bytes)}`);
     parts.push(
-      `Bundle: ${kilobytes(size.bytes)} KiB, gzip ${kilobytes(size.gzipBytes)} KiB. Raw, by library: ${largest.join(", ")}`,
+      `Bundle: ${kilobytes(size.bytes)} KiB, gzip ${kilobytes(size.gzipBytes)} KiB. By library, before it is minified: ${largest.join(", ")}`,
     );
   }
   if (report.kvReads !== undefined && report.gatewayRequests > 0) {

@@ -138,10 +138,13 @@ export async function sourceOf(
   name: WorkerName | "empty",
   upstream: Upstream,
   kinds: readonly Kind[] = [],
+  readable = false,
 ): Promise<WorkerSource> {
-  if (isGateway(name)) return gatewaySource(name, benchPolicy(upstream.origin, name, kinds), () => bundleWorker());
+  if (isGateway(name)) {
+    return gatewaySource(name, benchPolicy(upstream.origin, name, kinds), () => bundleWorker(undefined, readable));
+  }
   return {
-    ...(await common(name, bundleWorker(entryOf(name)))),
+    ...(await common(name, bundleWorker(entryOf(name), readable))),
     vars: { UPSTREAM: upstream.origin, AUTHORITY: upstream.authority },
   };
 }
