@@ -99,7 +99,10 @@ function measuredText(measured: Measured, rate: number): string[] {
   if (summaries.some(({ steady }) => steady !== undefined)) {
     const floor = summaries.find(({ worker }) => worker === "floor")?.steady;
     lines.push(
-      styleText("bold", `${measured.kind}, at a constant ${rate} requests/s (open loop, from when each was due)`),
+      styleText(
+        "bold",
+        `${measured.kind}, at a constant ${rate} requests/s (open loop, from when each was due; median of the rounds)`,
+      ),
       table(
         ["", "p50 ms", "p90 ms", "p99 ms", "p99 of floor", "requests"],
         summaries.map((summary) => steadyRow(summary, floor?.p99Ms)),

@@ -252,7 +252,12 @@ class Asking implements Exchange<Given> {
       this.#sent++;
       walk.attempts++;
     };
-    const answer = await call(walk.gateway, { ...asked, signal: abort.signal }, sent, () => this.#sent < this.#most);
+    const answer = await call(
+      walk.gateway,
+      { ...asked, signal: abort.signal, waiter: this },
+      sent,
+      () => this.#sent < this.#most,
+    );
     const base: Base = { target, native, operation, firstMs: 0 };
     if (!(answer instanceof Response)) {
       abort.abort();
@@ -300,7 +305,7 @@ class Asking implements Exchange<Given> {
       Math.max(this.#terms.idleMs, provider.service.timeouts.idleMs),
       Math.max(0, this.deadlineAt - Date.now()),
     );
-    const text = await readText(answer, idleMs, abort);
+    const text = await readText(answer, idleMs, abort, this);
     const timed = { ...base, firstMs: performance.now() - startedAt };
     if (text === undefined) return refused(timed, failureOf(abort.signal.aborted ? "timeout" : "cut"));
     const json = parseObject(text);

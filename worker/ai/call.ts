@@ -7,6 +7,7 @@ import type { JsonObject } from "../core/providers/chat.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import { after } from "../platform/after.ts";
+import type { Waiter } from "../platform/deadlines.ts";
 import { headersFor, secretOf } from "../platform/call-headers.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import { sendFaulted } from "../platform/faults.ts";
@@ -28,6 +29,8 @@ export interface Call {
   /** What experiments do to it. */
   readonly strikes?: readonly Strike[] | undefined;
   readonly signal: AbortSignal;
+  /** Who waits for the answer; left out, the deadline has a timer of its own. */
+  readonly waiter?: Waiter;
 }
 
 /** Error bodies are read up to this. */
@@ -63,7 +66,7 @@ export async function call(
 
 async function once(
   gateway: Gateway,
-  { target, operation, body, stream, headers, signal, strikes }: Call,
+  { target, operation, body, stream, headers, signal, strikes, waiter }: Call,
   credential: Credential | undefined,
   deadlineMs: number,
 ): Promise<Response | Failure> {
@@ -73,7 +76,7 @@ async function once(
   if (path === undefined || instance === undefined) return failureOf("unsupported");
   const fields = fieldsOf(gateway, provider, headers, credential);
   if (fields === undefined) return failureOf("authentication");
-  const bytes = body === undefined ? null : (new TextEncoder().encode(JSON.stringify(body)) as Uint8Array<ArrayBuffer>);
+  const text = body === undefined ? null : JSON.stringify(body);
   if (adapter.auth.kind === "sigv4") {
     const credentials = awsCredentials(gateway, provider);
     if (credentials === undefined) return failureOf("authentication");
@@ -83,7 +86,7 @@ async function once(
       body === undefined ? "GET" : "POST",
       instance.authority,
       sentPath,
-      bytes ?? new Uint8Array(0),
+      new TextEncoder().encode(text ?? "") as Uint8Array<ArrayBuffer>,
       credentials,
       Date.now(),
     );
@@ -91,12 +94,13 @@ async function once(
   const sending = {
     method: body === undefined ? "GET" : "POST",
     headers: fields,
-    body: bytes,
+    body: text,
     carrier: undefined,
     signal,
     now: Date.now(),
     onEdge: gateway.onEdge,
     via: carrierOf(gateway.env, instance.via),
+    ...(waiter === undefined ? {} : { waiter }),
   };
   const url = instance.origin + instance.basePath + path;
   const faults = strikes === undefined ? [] : faultsAt(strikes, provider.name, instance.id);

@@ -1,5 +1,4 @@
 // A conversation's walk: select, ask, answer whole or as a stream, settle.
-import { chatTokens } from "../core/providers/estimate.ts";
 import { statusOf } from "../core/providers/failures.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { ChatRequest } from "../core/providers/chat.ts";
@@ -25,7 +24,6 @@ export async function answerChat(walk: AiWalk): Promise<Response> {
   if (!read.ok) return refuse(walk, read.error);
   const chat = read.value;
   walk.chat = chat;
-  walk.promptTokens = chatTokens(chat);
   const configured = walk.config === undefined ? undefined : configuredModel(walk, walk.config, chat.model);
   if (configured !== undefined && "kind" in configured) return refuse(walk, configured);
   const model = configured ?? modelNamed(walk.ai, chat.model);
@@ -57,7 +55,6 @@ export async function answerChat(walk: AiWalk): Promise<Response> {
 /** A shorter conversation, which may fit where the long one did not. */
 function take(walk: AiWalk, chat: ChatRequest, model: Model): void {
   walk.chat = chat;
-  walk.promptTokens = chatTokens(chat);
   selectTargets(walk, chat, model);
 }
 

@@ -118,13 +118,19 @@ async function readBody(walk: AiWalk): Promise<Result<JsonObject, Failure>> {
   const length = contentLength(request.headers.get("content-length"));
   if (length !== undefined && length > maxBodyBytes) return tooLarge(walk);
   if (request.body === null) return unread(failureOf("bad_request"), "The body is empty.");
-  const held = await holdBody(request.body, maxBodyBytes);
-  if (!held.whole) return tooLarge(walk);
-  const text = new TextDecoder().decode(held.bytes);
+  const text = await textOf(request, length, maxBodyBytes);
+  if (text === undefined) return tooLarge(walk);
   if (isDeeperThan(text, MOST_DEPTH))
     return unread(failureOf("bad_request"), `The body is nested more than ${MOST_DEPTH} deep.`);
   const body = parseObject(text);
   return body === undefined ? unread(failureOf("bad_request"), "The body is not a JSON object.") : ok(body);
+}
+
+/** Of a declared length: natively in one go; else piece by piece, for it may turn out too long: undefined. */
+async function textOf(request: Request, length: number | undefined, maxBytes: number): Promise<string | undefined> {
+  if (length !== undefined) return request.text();
+  const held = await holdBody(request.body!, maxBytes);
+  return held.whole ? new TextDecoder().decode(held.bytes) : undefined;
 }
 
 function tooLarge(walk: AiWalk): Result<JsonObject, Failure> {

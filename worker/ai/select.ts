@@ -6,6 +6,7 @@ import { textOf } from "../core/providers/chat.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import { ORDINARY_HISTORY } from "../core/providers/history.ts";
+import { mostChatTokens } from "../core/providers/estimate.ts";
 import { needsOf, unfit, WINDOW, type Needs } from "../core/providers/needs.ts";
 import { select, type AiCandidate, type SelectOptions } from "../core/providers/select.ts";
 import { hash32 } from "../core/stats/hash.ts";
@@ -26,7 +27,7 @@ const ORDINARY_AFFINITY_SECONDS = 300;
 
 /** Puts the targets in their order; undefined, or why nobody can be asked. */
 export function selectTargets(walk: AiWalk, chat: ChatRequest, model: Model): Failure | undefined {
-  const needs = needsOf(chat, walk.surface.operation, walk.promptTokens);
+  const needs = needsOf(chat, walk.surface.operation, mostChatTokens(chat));
   const fit: Choosable[] = [];
   const unfits: Considered[] = [];
   for (const choosable of model.targets) {
@@ -47,7 +48,7 @@ export function selectTargets(walk: AiWalk, chat: ChatRequest, model: Model): Fa
   }
   // Estimates err: whom it seems too long for is asked when nobody else is left, the widest first.
   const tooLong = long.map(({ target }) => target).sort((a, b) => b.contextWindow - a.contextWindow);
-  const { targets, considered } = order(walk, chat, model, fit);
+  const { targets, considered } = order(walk, chat, needs, model, fit);
   walk.targets = withFallbacks(walk, needs, [...targets, ...tooLong]);
   walk.considered = [...considered, ...unfits];
   walk.overflows = fit.length === 0;
@@ -56,12 +57,16 @@ export function selectTargets(walk: AiWalk, chat: ChatRequest, model: Model): Fa
 
 function lack(walk: AiWalk, needs: Needs, target: Target): string | undefined {
   const { factor } = stateOf(walk.gateway).calibration(target.key);
-  return unfit({ ...needs, promptTokens: needs.promptTokens * factor }, target.adapter, target.contextWindow);
+  // Nearly all conversations are short enough by their characters alone: then nothing is estimated.
+  const isLong = needs.promptTokens * factor > target.contextWindow;
+  const promptTokens = isLong ? walk.promptTokens * factor : 0;
+  return unfit({ ...needs, promptTokens }, target.adapter, target.contextWindow);
 }
 
 function order(
   walk: AiWalk,
   chat: ChatRequest,
+  needs: Needs,
   model: Model,
   fit: readonly Choosable[],
 ): { targets: Target[]; considered: Considered[] } {
@@ -70,12 +75,15 @@ function order(
     walk.strategy === undefined ? (model.options ?? ORDINARY) : { ...ORDINARY, strategy: walk.strategy };
   const seconds = model.options?.affinitySeconds ?? ORDINARY_AFFINITY_SECONDS;
   walk.conversation = seconds === 0 ? 0 : conversationOf(walk, chat);
-  const pays = walk.promptTokens >= CACHED_FROM_TOKENS && fit.length > 1 && walk.conversation !== 0;
+  const mayPay = fit.length > 1 && walk.conversation !== 0 && needs.promptTokens >= CACHED_FROM_TOKENS;
+  const pays = mayPay && walk.promptTokens >= CACHED_FROM_TOKENS;
   const selection = select(
     fit.map((choosable) => candidateOf(walk, choosable)),
     options,
     {
-      promptTokens: walk.promptTokens,
+      get promptTokens() {
+        return walk.promptTokens;
+      },
       answerTokens: chat.maxTokens ?? ANSWER_TOKENS,
       turn: state.turn(`model ${model.name}`),
       bound: pays ? state.bound(walk.conversation, walk.arrivedAt, seconds) : undefined,
@@ -114,9 +122,10 @@ function distanceTo(walk: AiWalk, { provider }: Target): number | undefined {
   const region = options.region === undefined ? undefined : walk.policy.policy.regions[options.region];
   const latitude = options.latitude ?? region?.latitude;
   const longitude = options.longitude ?? region?.longitude;
+  if (latitude === undefined || longitude === undefined) return undefined;
+  // Asked for only where it matters: reading `cf` costs a few microseconds.
   const { place } = walk;
-  if (latitude === undefined || longitude === undefined || place === undefined) return undefined;
-  return distanceKm(place, { latitude, longitude });
+  return place === undefined ? undefined : distanceKm(place, { latitude, longitude });
 }
 
 /** What a conversation keeps from its first turn on: who speaks, to which model, and how it began. */

@@ -1,7 +1,7 @@
 // What came of a call: usage and cost of the target that answered, what its history learns, and the counts of the gateway.
 // Behind the answer's back, once, whoever ended it.
 import type { ChatAnswer, Usage } from "../core/providers/chat.ts";
-import { calibrate, textTokens } from "../core/providers/estimate.ts";
+import { calibrate, isTelling, textTokens } from "../core/providers/estimate.ts";
 import { isIll } from "../core/providers/failures.ts";
 import { ORDINARY_HISTORY, recordOutcome, recordSpeed } from "../core/providers/history.ts";
 import { costOf } from "../core/providers/prices.ts";
@@ -48,7 +48,10 @@ export function settle(walk: AiWalk, given: Answered, usage: Usage, ms: number, 
     given.firstMs,
     ms,
   );
-  if (!isEstimated) calibrate(state.calibration(target.key), walk.promptTokens, promptTokens(usage));
+  if (!isEstimated) {
+    const known = state.calibration(target.key);
+    if (isTelling(known, walk.hasPromptTokens)) calibrate(known, walk.promptTokens, promptTokens(usage));
+  }
   if (walk.conversation !== 0) state.bind(walk.conversation, target.key, Date.now());
 }
 

@@ -2,7 +2,7 @@
 // how far estimates are off. Lost with the isolate, and nothing is wrong then: it is known anew after a few calls.
 import type { Secret } from "../core/protocol/fields.ts";
 import { history, type History } from "../core/providers/history.ts";
-import type { Calibration } from "../core/providers/estimate.ts";
+import { calibration, type Calibration } from "../core/providers/estimate.ts";
 import { secretOf } from "../platform/call-headers.ts";
 import type { Gateway } from "../platform/gateway.ts";
 import type { Provider } from "./compiled.ts";
@@ -38,7 +38,7 @@ export class AiState {
   }
 
   calibration(key: string): Calibration {
-    return remembered(this.#calibrations, key, () => ({ factor: 1 }));
+    return remembered(this.#calibrations, key, calibration);
   }
 
   /** Counts. */

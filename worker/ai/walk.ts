@@ -4,6 +4,7 @@ import { clientAddress } from "../core/http/forwarding.ts";
 import { continueTrace, isTraceparent, startTrace } from "../core/http/trace.ts";
 import type { CompiledPolicy } from "../core/policy/compiled.ts";
 import type { ChatRequest, JsonObject, Usage } from "../core/providers/chat.ts";
+import { chatTokens } from "../core/providers/estimate.ts";
 import type { Failure } from "../core/providers/failures.ts";
 import type { RequestConfig } from "../core/providers/portkey.ts";
 import type { AiStrategy, Scored } from "../core/providers/select.ts";
@@ -61,9 +62,8 @@ export class AiWalk {
   // Set by the surface.
   surface: Surface;
   body: JsonObject = {};
-  chat: ChatRequest | undefined = undefined;
-  /** Estimated, before any target's own way of counting. */
-  promptTokens = 0;
+  #chat: ChatRequest | undefined = undefined;
+  #promptTokens: number | undefined = undefined;
 
   // What the request says of its own handling, where the policy lets it.
   config: RequestConfig | undefined = undefined;
@@ -122,6 +122,30 @@ export class AiWalk {
     const question = request.url.indexOf("?");
     this.query = question < 0 ? "" : request.url.slice(question);
     this.address = clientAddress(headers.get("cf-connecting-ip") ?? undefined) || gateway.near(request);
+  }
+
+  get chat(): ChatRequest | undefined {
+    return this.#chat;
+  }
+
+  /** What is asked; another one has another length. */
+  set chat(chat: ChatRequest | undefined) {
+    this.#chat = chat;
+    this.#promptTokens = undefined;
+  }
+
+  /** Estimated, before any target's own way of counting; for a conversation when it is first asked for. */
+  get promptTokens(): number {
+    return (this.#promptTokens ??= this.#chat === undefined ? 0 : chatTokens(this.#chat));
+  }
+
+  set promptTokens(tokens: number) {
+    this.#promptTokens = tokens;
+  }
+
+  /** They are known already. */
+  get hasPromptTokens(): boolean {
+    return this.#promptTokens !== undefined;
   }
 
   get headers(): Headers {

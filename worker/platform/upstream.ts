@@ -19,7 +19,7 @@ export type NoAnswer = "timeout" | "unreachable" | "invalid";
 export interface Sending {
   readonly method: string;
   readonly headers: Headers;
-  readonly body: ReadableStream | Uint8Array<ArrayBuffer> | null;
+  readonly body: ReadableStream | Uint8Array<ArrayBuffer> | string | null;
   /** A GET or HEAD with a body: the runtime takes it from the request that came with it, and from nothing else. */
   readonly carrier: Request | undefined;
   /** Ends it before its deadline. */
@@ -48,8 +48,11 @@ export class Unwatched<A> {
   #settle: (what: A | NoAnswer | Unwatched<A>) => void;
   #wait: Wait | undefined;
 
-  constructor(resolve: (what: A | NoAnswer | Unwatched<A>) => void, sending: Sending, deadlineMs: number) {
-    const { waiter, now } = sending;
+  constructor(
+    resolve: (what: A | NoAnswer | Unwatched<A>) => void,
+    { waiter, now }: Pick<Sending, "waiter" | "now">,
+    deadlineMs: number,
+  ) {
     this.#settle = resolve;
     this.#deadlineAt = now + deadlineMs;
     this.#wait = waiter && deadlines.wait(deadlineMs, now, waiter, this);
@@ -97,6 +100,22 @@ export function dispatch(
     () => way.over("unreachable"),
   );
   return promise;
+}
+
+/** A part of the answer within its own time, from `now` on. Never rejects: unreachable, when it broke off. */
+export async function within<T>(
+  part: Promise<T>,
+  waiting: Pick<Sending, "waiter" | "now">,
+  deadlineMs: number,
+): Promise<T | NoAnswer> {
+  const { promise, resolve } = Promise.withResolvers<T | NoAnswer | Unwatched<T>>();
+  const way = new Unwatched(resolve, waiting, deadlineMs);
+  part.then(
+    (given) => way.over(given),
+    () => way.over("unreachable"),
+  );
+  const given = await promise;
+  return given instanceof Unwatched ? given.rest() : given;
 }
 
 function fetched(url: string, sending: Sending): Promise<Response> {

@@ -1,7 +1,7 @@
 // How many tokens a conversation is, before any provider has counted it: an estimate by the text's kind of letters (tokenx),
 // corrected by what providers counted of earlier ones. Exact counting is for them: a tokeniser can take minutes on one text.
 import { estimateTokenCount } from "tokenx";
-import type { ChatRequest, Message, Part } from "./chat.ts";
+import type { ChatRequest, Part } from "./chat.ts";
 
 /** What speaker and frame of a message cost. */
 const MESSAGE_TOKENS = 4;
@@ -16,36 +16,61 @@ export function textTokens(text: string): number {
   return Math.ceil((sample * text.length) / MEASURED_CHARACTERS);
 }
 
-const messageTokens = ({ parts }: Message): number =>
-  parts.reduce((sum, part) => sum + partTokens(part), MESSAGE_TOKENS);
+/** How a text is measured. */
+type Measure = (text: string) => number;
 
-function partTokens(part: Part): number {
+function partTokens(part: Part, measure: Measure): number {
   switch (part.kind) {
     case "text":
     case "refusal":
     case "reasoning":
-      return textTokens(part.text);
+      return measure(part.text);
     case "image":
       return IMAGE_TOKENS;
     case "document":
       return DOCUMENT_TOKENS;
     case "call":
-      return textTokens(part.name) + textTokens(part.args) + MESSAGE_TOKENS;
+      return measure(part.name) + measure(part.args) + MESSAGE_TOKENS;
     case "result":
-      return part.parts.reduce((sum, inner) => sum + partTokens(inner), MESSAGE_TOKENS);
+      return part.parts.reduce((sum, inner) => sum + partTokens(inner, measure), MESSAGE_TOKENS);
     case "native":
-      return textTokens(JSON.stringify(part.opaque.value));
+      return measure(JSON.stringify(part.opaque.value));
   }
 }
 
-export function chatTokens({ messages, tools }: ChatRequest): number {
-  const spoken = messages.reduce((sum, message) => sum + messageTokens(message), 0);
-  return spoken + (tools.length === 0 ? 0 : textTokens(JSON.stringify(tools)));
+function measured({ messages, tools }: ChatRequest, measure: Measure): number {
+  let tokens = tools.length === 0 ? 0 : measure(JSON.stringify(tools));
+  for (const { parts } of messages) {
+    tokens += MESSAGE_TOKENS;
+    for (const part of parts) tokens += partTokens(part, measure);
+  }
+  return tokens;
 }
+
+export const chatTokens = (chat: ChatRequest): number => measured(chat, textTokens);
+
+/** At least as much as `chatTokens`, for a hundredth of the work: no character is more than two tokens. */
+export const mostChatTokens = (chat: ChatRequest): number => measured(chat, lengthOf);
+
+const lengthOf: Measure = ({ length }) => 2 * length;
 
 /** Of one model: the estimate times this is what its provider counts. */
 export interface Calibration {
   factor: number;
+  /** Calls that could have told more of it. */
+  calls: number;
+}
+
+export const calibration = (): Calibration => ({ factor: 1, calls: 0 });
+
+/** The first calls are all learned from, then one of so many: to estimate costs more than all else that a short call needs. */
+const ALL_OF_FIRST = 32;
+const ONE_OF = 16;
+
+/** Whether this call is one to learn from; `isAtHand`: its estimate is made already. */
+export function isTelling(known: Calibration, isAtHand: boolean): boolean {
+  const nth = known.calls++;
+  return isAtHand || nth < ALL_OF_FIRST || nth % ONE_OF === 0;
 }
 
 const ALPHA = 0.1;

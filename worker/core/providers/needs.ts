@@ -8,7 +8,7 @@ export interface Needs {
   readonly tied: boolean;
   readonly dialect: Dialect;
   readonly flags: readonly (keyof Capabilities)[];
-  /** Tokens of the prompt, estimated. */
+  /** Tokens of the prompt: estimated, or the most there may be. */
   readonly promptTokens: number;
 }
 
