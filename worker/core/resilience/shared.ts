@@ -232,11 +232,12 @@ function opened(
   now: number,
   chance: Chance,
 ): SharedBreaker {
-  // Up to `jitter` less or more, but the cap is a promise: nobody waits longer for the first probe of what is well
-  // again.
+  // From a range as wide as `jitter`: what is seen of it is longer, for a lease is asked for afterwards and a request has
+  // to come, and shorter is no time to tell who asks seldom. The cap is a promise: nobody waits longer for the first
+  // probe of what is well again.
   const nominalMs = doubled(options.openMs, state.opens, options.maxOpenMs);
-  const shortestMs = nominalMs * (1 - options.jitter);
-  const longestMs = Math.min(options.maxOpenMs, nominalMs * (1 + options.jitter));
+  const shortestMs = nominalMs * (1 - options.jitter / 2);
+  const longestMs = Math.min(options.maxOpenMs, nominalMs * (1 + options.jitter / 2));
   const drawnMs = shortestMs + chance() * (longestMs - shortestMs);
   const askedMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   return {
