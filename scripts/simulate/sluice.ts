@@ -18,9 +18,13 @@ import { freshCalls } from "../../worker/core/resilience/local.ts";
 import type { BreakerOptions } from "../../worker/core/resilience/breaker.ts";
 import type { Outcome } from "../../worker/core/resilience/outcome.ts";
 import {
+  COLO_SILENCE_MS,
+  COLO_WORD_MS,
   LONGEST_WAIT_MS,
   NEWS_GOOD_MS,
   RECENT_MS,
+  asksColoFirst,
+  asksOfSilence,
   hasAnswered,
   hasFailed,
   isProven,
@@ -86,8 +90,21 @@ interface Link {
   readonly objects: RegionObjects | undefined;
   readonly oneWayMs: number;
   readonly mode: Objects;
+  readonly colo: Colo;
   call(): void;
 }
+
+/** What isolates of one city tell each other through its cache. */
+interface Colo {
+  /** The newest of what their region said, and when it was true, epoch ms. */
+  word: Answer | undefined;
+  wordAt: number;
+  /** Epoch ms until which their region is taken to be silent. */
+  silentUntil: number;
+}
+
+/** A look into the colo's cache. */
+const COLO_READ_MS = 2;
 
 class Isolate implements Balancer {
   patienceMs: number = LEASE_TIMEOUT_MS;
@@ -302,7 +319,7 @@ class Isolate implements Balancer {
    * this one waits, 0 for not at all.
    */
   #newsPatience(now: number): number {
-    const { mode, objects, oneWayMs } = this.#link;
+    const { mode } = this.#link;
     if (mode === "absent" || now < this.#newsAskAt) return 0;
     const proven = isProven(this.#region);
     const { failuresInARow } = this.#region;
@@ -314,6 +331,22 @@ class Isolate implements Balancer {
       return 0;
     }
     this.#askingSince = now;
+    if (asksColoFirst(this.#nextReportMs)) {
+      this.#clock.after(COLO_READ_MS, () => {
+        const { word, wordAt } = this.#link.colo;
+        if (word === undefined || this.#clock.now - wordAt > COLO_WORD_MS) return this.#askRegion();
+        this.#askingSince = 0;
+        this.#hear(word, wordAt);
+      });
+    } else this.#askRegion();
+    const patienceMs = newsPatienceMs(true, proven, failuresInARow);
+    if (!asksOfSilence(this.#region) || now >= this.#link.colo.silentUntil) return patienceMs;
+    this.#newsAskAt = now + CALL_TIMEOUT_MS; // as of a leader who waited in vain: the others need not
+    return Math.min(patienceMs, COLO_READ_MS);
+  }
+
+  #askRegion(): void {
+    const { mode, objects, oneWayMs } = this.#link;
     this.#link.call();
     let over = false;
     this.#clock.after(CALL_TIMEOUT_MS, () => {
@@ -323,19 +356,17 @@ class Isolate implements Balancer {
       this.#newsAskAt = this.#clock.now + NEWS_GOOD_MS;
       this.#missed();
     });
-    if (mode === "alive") {
-      this.#clock.after(oneWayMs, () =>
-        objects!.news((answer) =>
-          this.#clock.after(oneWayMs, () => {
-            if (over) return;
-            over = true;
-            this.#askingSince = 0;
-            this.#hear(answer);
-          }),
-        ),
-      );
-    }
-    return newsPatienceMs(true, proven, failuresInARow);
+    if (mode !== "alive") return;
+    this.#clock.after(oneWayMs, () =>
+      objects!.news((answer) =>
+        this.#clock.after(oneWayMs, () => {
+          if (over) return;
+          over = true;
+          this.#askingSince = 0;
+          this.#answered(answer);
+        }),
+      ),
+    );
   }
 
   /** A request that finds a report due waits the interval out in the background and then tells what happened meanwhile. */
@@ -376,7 +407,7 @@ class Isolate implements Balancer {
           if (this.#calling !== call) return;
           this.#calling = 0;
           this.#reportDueAt = this.#clock.now + Math.max(0, answer.nextReportMs - LONGEST_WAIT_MS);
-          this.#hear(answer);
+          this.#answered(answer);
           if (this.#urgent) this.#report(); // what came to be told while this one was under way
         }),
       ),
@@ -426,13 +457,23 @@ class Isolate implements Balancer {
     return report;
   }
 
-  #hear(answer: Answer): void {
+  #answered(answer: Answer): void {
     hasAnswered(this.#region);
+    const { now } = this.#clock;
+    if (asksColoFirst(answer.nextReportMs)) {
+      this.#link.colo.word = { ...answer, leases: {} };
+      this.#link.colo.wordAt = now;
+    }
+    this.#hear(answer, now);
+  }
+
+  /** What was true at `at`, epoch ms. */
+  #hear(answer: Answer, at: number): void {
     const { now } = this.#clock;
     this.#news.at = now;
     this.#news.away = false;
     this.#news.freshMs = Math.max(BELIEVED_MS, 1.5 * answer.nextReportMs);
-    this.#newsAskAt = now + NEWS_GOOD_MS;
+    this.#newsAskAt = Math.max(at + NEWS_GOOD_MS, now + 1000);
     this.#nextReportMs = answer.nextReportMs;
     this.#gates.forEach((of, i) => {
       const { id } = this.#candidates[i]!;
@@ -444,6 +485,7 @@ class Isolate implements Balancer {
   #missed(): void {
     this.#news.away = true;
     hasFailed(this.#region, this.#clock.now);
+    this.#link.colo.silentUntil = this.#clock.now + COLO_SILENCE_MS;
     this.#wake();
   }
 
@@ -462,6 +504,8 @@ class SluiceRun implements Run {
   readonly #chance: Chance;
   readonly #mode: Objects;
   readonly #regions = new Map<City, RegionObjects>();
+  /** By the city of those who tell. */
+  readonly #colos = new Map<City, Colo>();
   #made = 0;
 
   constructor(clock: Clock, chance: Chance, mode: Objects) {
@@ -490,7 +534,13 @@ class SluiceRun implements Run {
       objects = new RegionObjects(this.#clock, this.#chance, { ...BREAKER, leaseMs });
       this.#regions.set(city, objects);
     }
+    let colo = this.#colos.get(around.city);
+    if (colo === undefined) {
+      colo = { word: undefined, wordAt: 0, silentUntil: 0 };
+      this.#colos.set(around.city, colo);
+    }
     const link: Link = {
+      colo,
       objects,
       oneWayMs: roundTripMs(CITIES[around.city], CITIES[city]) / 2,
       mode: this.#mode,

@@ -322,6 +322,45 @@ describe("isolates of one colo", () => {
     expect(other.isolate.ready(Date.now())).toBeUndefined();
   });
 
+  it("tell each other that their region is silent, so that only the first waits for it", async () => {
+    const waits = async (fault: Fault) => {
+      const one = stand();
+      Object.assign(one.kv, { text: document("web"), metadata: { generation: 1, at: 1 } });
+      one.region.fault = fault;
+      return { ...one, served: await within(150, one.request()) };
+    };
+    expect((await waits("hangs")).served).toEqual({ waitedMs: 100, generation: 1 });
+    expect((await waits("hangs")).served).toEqual({ waitedMs: 100, generation: 1 });
+    await pass(2_000);
+    const later = await waits("hangs");
+    expect(later.served).toEqual({ waitedMs: 0, generation: 1 });
+    expect(later.region.calls).toBe(1);
+    expect(later.isolate.colo.hushed).toBe(1);
+    // Whoever comes meanwhile does not wait either, and what the region says is heard whenever it comes.
+    expect(await within(150, later.request())).toEqual({ waitedMs: 0, generation: 1 });
+    // It is no more than news, and good for as long.
+    await pass(7_200);
+    expect((await waits("hangs")).served).toEqual({ waitedMs: 100, generation: 1 });
+  });
+
+  it("do not take a region that throws for a silent one", async () => {
+    const { kv, region, request } = stand();
+    Object.assign(kv, { text: document("web"), metadata: { generation: 1, at: 1 } });
+    region.fault = "throws";
+    await within(2_500, request());
+    expect([...words.keys()]).toEqual([]);
+  });
+
+  it("wait for a region that has answered them before, whatever others say", async () => {
+    const [one, other] = await two(1_000);
+    one.region.fault = "hangs";
+    await within(2_200, one.request());
+    expect([...words.keys()]).toEqual(["https://news.invalid/weur/silence"]);
+    other.region.fault = "hangs";
+    expect((await within(150, other.request())).waitedMs).toBe(100);
+    expect(other.isolate.colo.hushed).toBe(0);
+  });
+
   it("ask for themselves once something is new", async () => {
     const [one, other] = await two(50_000);
     for (const { region } of [one, other]) region.generation = 2;

@@ -17,11 +17,20 @@ afterEach(() => {
 function source(
   delayMs: number | "never" | "throws",
   ageMs = 0,
-): NewsSource & { asked: number; delayMs: typeof delayMs } {
+): NewsSource & { asked: number; looked: number; silent: boolean; delayMs: typeof delayMs } {
   const offPath = new OffPath("region");
   return {
     asked: 0,
+    looked: 0,
+    silent: false,
     delayMs,
+    async isSilent() {
+      this.looked++;
+      return this.silent;
+    },
+    get answered() {
+      return offPath.answered;
+    },
     get proven() {
       return offPath.proven;
     },
@@ -116,6 +125,21 @@ describe("control news", () => {
     expect(ends.reduce((sum, ms) => sum + ms, 0)).toBeLessThanOrEqual(1_000);
   });
 
+  it("waits for no region that others wait for in vain, and hears it all the same", async () => {
+    const region = source(400);
+    region.silent = true;
+    const news = new News(region);
+    const waits = Promise.all(Array.from({ length: 10 }, () => waited(news)));
+    expect(await waits).toEqual(Array<number>(10).fill(0));
+    expect([region.asked, region.looked]).toEqual([1, 1]);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(news.epochs).toEqual(EPOCHS);
+    // From now on it knows the region for itself.
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await waited(news)).toBe(100);
+    expect(region.looked).toBe(1);
+  });
+
   it.each(["never", "throws"] as const)(
     "adds at most 2 s to 500 requests at 50 a second when the region %s",
     async (fault) => {
@@ -146,6 +170,8 @@ describe("control news", () => {
   it("asks anew when the request that asked was killed before the answer", async () => {
     const asked: number[] = [];
     const killed: NewsSource = {
+      isSilent: () => Promise.resolve(false),
+      answered: true,
       proven: true,
       failuresInARow: 0,
       ask: () => {

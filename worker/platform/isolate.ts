@@ -17,7 +17,7 @@ import { LimiterLink } from "./limiter-link.ts";
 import { HeldPlaces } from "./places-held.ts";
 import { Metrics } from "./metrics.ts";
 import { News, type Background } from "./news.ts";
-import { waitAtMost } from "./offpath.ts";
+import { waitAtMost, type CallFailure } from "./offpath.ts";
 import { Objects } from "./objects.ts";
 import { Orders } from "./orders.ts";
 import { Policies, readPolicy, type Compile } from "./policies.ts";
@@ -107,8 +107,12 @@ export class Isolate {
             this.#tell(source, answer.value.reply);
             // Not waited for: requests wait for the answer.
             void this.#tellColo(answer.value.reply);
-          } else source.away?.();
+          } else await this.#isAway(source, answer.error);
           return answer;
+        },
+        isSilent: () => colo.isSilent(region.name),
+        get answered() {
+          return region.offPath.answered;
         },
         get proven() {
           return region.offPath.proven;
@@ -126,7 +130,7 @@ export class Isolate {
         gather: () => this.#gather(source),
         send: async (report) => {
           const answer = await region.report(report);
-          if (!answer.ok) source.away?.();
+          if (!answer.ok) await this.#isAway(source, answer.error);
           return answer;
         },
         heard: (reply) => this.#hear(source, reply),
@@ -229,6 +233,13 @@ export class Isolate {
   #reportIntervalMs = 0;
   async #tellColo(reply: Reply): Promise<void> {
     if (asksColoFirst(reply.nextReportMs)) await this.colo.tell(this.region.name, reply.newsAgeMs, reply);
+  }
+
+  /** Within the call's own `waitUntil`, long after everybody has stopped waiting for it. */
+  async #isAway(source: ReportSource, { kind }: CallFailure): Promise<void> {
+    source.away?.();
+    // What fails at once costs nobody a wait.
+    if (kind === "timeout") await this.colo.tellSilence(this.region.name);
   }
 
   /** Something has happened that this isolate has not heard the whole of. */

@@ -1,10 +1,10 @@
 // Control news in this isolate: what has changed in `ControlObject`, good for five seconds. Reports keep it fresh
 // while there is traffic; after an idle gap the first request asks, once for all that come meanwhile, and waits at
-// most 100 ms. When the region does not answer, the last known stands, nobody waits again for five seconds, and whoever
-// asks then waits less.
+// most 100 ms; not even that where others of the colo have just waited in vain. When the region does not answer, the last
+// known stands, nobody waits again for five seconds, and whoever asks then waits less.
 import type { Epochs } from "../core/protocol/reports.ts";
 import type { News as ControlNews } from "../core/protocol/objects.ts";
-import { NEWS_GOOD_MS, UNPROVEN_WAITING, newsPatienceMs } from "../core/protocol/pace.ts";
+import { NEWS_GOOD_MS, UNPROVEN_WAITING, asksOfSilence, newsPatienceMs } from "../core/protocol/pace.ts";
 import type { Result } from "../core/result/result.ts";
 import { CALL_TIMEOUT_MS, waitAtMost, type CallFailure } from "./offpath.ts";
 import { share } from "./share.ts";
@@ -17,12 +17,18 @@ export interface Background {
 interface Flight {
   readonly startedAt: number;
   readonly done: Promise<void>;
+  /** Settles with it, or as soon as others are known to wait for this region in vain. */
+  readonly worth: Promise<void>;
   waiting: number;
 }
 
 export interface NewsSource {
   /** Asks the region, or who has just asked it; the answer has been heard when the promise settles. */
   ask(): Promise<Result<Pick<ControlNews, "epochs" | "ageMs">, CallFailure>>;
+  /** Others have just waited for the region in vain; never rejects. */
+  isSilent(): Promise<boolean>;
+  /** The region has answered before. */
+  readonly answered: boolean;
   /** The region has answered before and did not fail when last asked. */
   readonly proven: boolean;
   /** Failures since its last answer. */
@@ -73,7 +79,9 @@ export class News {
     const leads = this.#flight === undefined || now - this.#flight.startedAt > CALL_TIMEOUT_MS + 500;
     // A flight whose request was killed never settles: past its time it is replaced.
     if (leads) {
-      this.#flight = { startedAt: now, waiting: 0, done: share(this.#fly(now)) };
+      const done = share(this.#fly(now));
+      const worth = asksOfSilence(this.#source) ? share(this.#worthWaiting(done)) : done;
+      this.#flight = { startedAt: now, waiting: 0, done, worth };
       // Others wait for this answer: it must not die with the request that asked.
       background.waitUntil(this.#flight.done);
     }
@@ -83,14 +91,19 @@ export class News {
     const leftMs = flight.startedAt + newsPatienceMs(leads, proven, failuresInARow) - now;
     if (leftMs <= 0) return;
     this.waits++;
-    const end = await waitAtMost(flight.done, leftMs);
+    await waitAtMost(flight.worth, leftMs);
     this.waitedMs += this.#now() - now;
-    if (end === "late" && (leads || proven)) this.#askAt = Math.max(this.#askAt, flight.startedAt + CALL_TIMEOUT_MS);
+    if (this.#flight === flight && (leads || proven))
+      this.#askAt = Math.max(this.#askAt, flight.startedAt + CALL_TIMEOUT_MS);
   }
 
   /** Until the answer under way is there or has failed; for those who cannot go on without it. */
   async settled(): Promise<void> {
     if (this.#flight !== undefined) await waitAtMost(this.#flight.done, CALL_TIMEOUT_MS + 100);
+  }
+
+  async #worthWaiting(done: Promise<void>): Promise<void> {
+    if (!(await this.#source.isSilent())) await done;
   }
 
   async #fly(startedAt: number): Promise<void> {

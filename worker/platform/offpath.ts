@@ -38,6 +38,11 @@ export class OffPath {
     return this.#reliability.restUntil;
   }
 
+  /** It has answered before. */
+  get answered(): boolean {
+    return this.#reliability.answered;
+  }
+
   /** It has answered before, and did not fail when last asked. */
   get proven(): boolean {
     return isProven(this.#reliability);

@@ -77,9 +77,9 @@ describe("when it opens", () => {
 
   test("opens 2 s, doubling to the cap, which jitter never passes", () => {
     for (const [drawn, lengths] of [
-      [0, [1800, 3600, 7200, 9000, 9000]],
-      [0.5, [2000, 4000, 8000, 9500, 9500]],
-      [1, [2200, 4400, 8800, 10_000, 10_000]],
+      [0, [1800, 3200, 6400, 8000, 8000]],
+      [0.5, [2000, 4000, 8000, 9000, 9000]],
+      [1, [2200, 4800, 9600, 10_000, 10_000]],
     ] as const) {
       let now = NOW;
       let state = after(sharedBreaker(OPTIONS), [calls({ failed: 20 })], now, () => drawn);

@@ -53,6 +53,20 @@ describe("the time that choice reckons with", () => {
     expect(a.after(420, "ok", 400)).toBeGreaterThan(100);
   });
 
+  test("believes the first slow answer of one that has come back, and the first quick one against it", () => {
+    const a = instance();
+    for (let n = 0; n < 100; n++) a.after(500, "ok", 50);
+    a.c.open = true;
+    a.idle(1_000);
+    a.c.open = false;
+    a.c.ramp = 0.2;
+    a.idle(1_000);
+    expect(a.after(500, "ok", 400)).toBeGreaterThan(300);
+    expect(a.after(500, "ok", 50)).toBeLessThan(60);
+    // From here on one is an accident again.
+    expect(a.after(500, "ok", 400)).toBeLessThan(60);
+  });
+
   test.each([1, 10, 100, 1000])(
     "follows a change within a dozen answers or two answer times, at %i a second",
     (perSecond) => {

@@ -43,6 +43,15 @@ export function newsPatienceMs(leads: boolean, proven: boolean, failures: number
   return patienceMs < 1 ? 0 : patienceMs;
 }
 
+/**
+ * Isolates of a colo tell each other of a region that let a call run out of time, and it is taken for so long: who has never heard
+ * of his region does not wait for what others waited for in vain. No longer than news is good, for it is news.
+ */
+export const COLO_SILENCE_MS = 5_000;
+/** Only who knows nothing yet asks the others: whoever was answered before, or was not, knows better by himself. */
+export const asksOfSilence = (of: Pick<Reliability, "answered" | "failuresInARow">): boolean =>
+  !of.answered && of.failuresInARow === 0;
+
 const FAILURES_TO_REST = 5;
 const FIRST_REST_MS = 5_000;
 const LONGEST_REST_MS = 60_000;

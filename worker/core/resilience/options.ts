@@ -33,7 +33,7 @@ export const breakerOptions = v.pipe(
     openMs: v.optional(millis, 2000),
     /** Every further open lasts twice as long, up to this. Absent: 10 s, or openMs when that is more. */
     maxOpenMs: v.optional(millis),
-    /** How wide the range is that an open's length is drawn from, as a share of it: services do not probe in step. */
+    /** Opens differ from their nominal length by up to this share, the first by up to half of it: services do not probe in step. */
     jitter: v.optional(share, 0.2),
     /** The isolate's own first open lasts between half of this and all of it. Absent: 1 s, or maxOpenMs when that is less. */
     localOpenMs: v.optional(millis),

@@ -232,12 +232,13 @@ function opened(
   now: number,
   chance: Chance,
 ): SharedBreaker {
-  // From a range as wide as `jitter`: what is seen of it is longer, for a lease is asked for afterwards and a request has
-  // to come, and shorter is no time to tell who asks seldom. The cap is a promise: nobody waits longer for the first
-  // probe of what is well again.
+  // Up to `jitter` less or more. Half of that the first time: what is seen of an open is longer, for a lease is asked for
+  // afterwards and a request has to come, and a shorter one is no time to tell who asks seldom. The cap is a promise: nobody
+  // waits longer for the first probe of what is well again.
   const nominalMs = doubled(options.openMs, state.opens, options.maxOpenMs);
-  const shortestMs = nominalMs * (1 - options.jitter / 2);
-  const longestMs = Math.min(options.maxOpenMs, nominalMs * (1 + options.jitter / 2));
+  const jitter = state.opens === 0 ? options.jitter / 2 : options.jitter;
+  const shortestMs = nominalMs * (1 - jitter);
+  const longestMs = Math.min(options.maxOpenMs, nominalMs * (1 + jitter));
   const drawnMs = shortestMs + chance() * (longestMs - shortestMs);
   const askedMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   return {

@@ -136,7 +136,7 @@ export function refresh(
   now: number,
   options: ScoreOptions,
 ): void {
-  if (c.open && !known.wasOpen) forget(known, service);
+  if (c.open && !known.wasOpen) forget(known);
   if (known.wasOpen && !c.open) known.since = now;
   known.wasOpen = c.open;
   reckon(c, known, service, now, options.scoring);
@@ -144,11 +144,11 @@ export function refresh(
 }
 
 /** When it comes back nothing is held against it, and nothing is known of it either: its ramp is caution enough. */
-function forget(known: Experience, service: ServiceExperience): void {
+function forget(known: Experience): void {
   known.time.weight = 0;
   known.failing.weight = 0;
-  // Its first answer is an accident as any other until a second one agrees.
-  known.lastMs = service.typical.weight > 0 ? service.typical.value : Number.POSITIVE_INFINITY;
+  // It may be cold: its first answer is believed as it is. An accident is made up for by the first that is quicker.
+  known.lastMs = Number.POSITIVE_INFINITY;
   known.lastAt = 0;
   known.beforeMs = Number.POSITIVE_INFINITY;
   forgetAll(known.history);
