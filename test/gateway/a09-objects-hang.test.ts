@@ -1,4 +1,5 @@
 // A9: Durable Objects that never answer cost a bounded wait and nothing else: the isolate decides alone.
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { count, guarded, inSequence } from "../support/breaker.ts";
 import { get } from "../support/client.ts";
@@ -38,4 +39,21 @@ it("A9: the local breaker trips at five all the same", async () => {
   const answers = await inSequence(rig.g1, 20);
   expect(answers.map(({ status }) => status)).toEqual([...Array(5).fill(502), ...Array(15).fill(503)]);
   expect(upstream.count).toBe(5);
+});
+
+it("A9: an isolate that comes anew does not wait where others have waited in vain", async () => {
+  upstream.play({ body: "ok" });
+  // A wait is 100 ms long: the quickest of three cold requests is under it only when it did not wait.
+  const cold: number[] = [];
+  for (let start = 0; start < 3 && Math.min(...cold) >= 100; start++) {
+    await get(rig.g1);
+    // The call that nobody answers runs out of time after two seconds, and is told for five.
+    await sleep(2_500);
+    await rig.kill();
+    await rig.start();
+    const answer = await get(rig.g1);
+    expect(answer.status).toBe(200);
+    cold.push(answer.headMs);
+  }
+  expect(Math.min(...cold), cold.join(" ")).toBeLessThan(100);
 });
