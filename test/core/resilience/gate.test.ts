@@ -93,6 +93,21 @@ describe("admit", () => {
     expect([admit(one, fresh(), false, NOW), admit(one, fresh(), false, NOW)]).toEqual(["lease", "no"]);
   });
 
+  test("a lease that was used, or given back, is not granted again by an answer that was on its way", () => {
+    const used = told(halfOpen(), NOW + 10_000);
+    expect(admit(used, fresh(), false, NOW)).toBe("lease");
+    ended(used, "lease", "cancelled", NOW + 5);
+    const back = told(halfOpen(), NOW + 10_000);
+    expect(givesLeaseBack(back, NOW + LEASE_USE_MS)).toBe(true);
+    for (const one of [used, back]) {
+      const later = NOW + LEASE_USE_MS;
+      hear(one, halfOpen(), NOW + 10_000, later, BREAKER, half);
+      expect(standing(one, fresh(), later)).toBe("needs");
+      hear(one, halfOpen(), NOW + 12_000, later, BREAKER, half);
+      expect(admit(one, fresh(), false, later)).toBe("lease");
+    }
+  });
+
   test("after a sleep one call goes unseen, and those beside it wait for news", () => {
     const one = told(undefined);
     const later = NOW + 5000;

@@ -46,6 +46,8 @@ export interface Gate {
   leaseUseBy: number;
   /** End of the lease under which a probe is under way; 0 for none. */
   probeEnd: number;
+  /** End of the lease that was used, or given back, last: an answer that was on its way meanwhile grants it again. */
+  spentEnd: number;
   /** Not to be asked for before; and when a request last found that one was needed. */
   askAt: number;
   neededAt: number;
@@ -68,6 +70,7 @@ export const gate = (options: BreakerOptions): Gate => ({
   leaseEnd: 0,
   leaseUseBy: 0,
   probeEnd: 0,
+  spentEnd: 0,
   askAt: 0,
   neededAt: 0,
   lonely: false,
@@ -107,7 +110,7 @@ export function admit(of: Gate, news: NewsState, asked: boolean, now: number): A
     of.neededAt = now;
     if (now < of.probeEnd || now < of.blindUntil) return "no";
     if (leased(of, now)) {
-      of.probeEnd = of.leaseEnd;
+      of.probeEnd = of.spentEnd = of.leaseEnd;
       of.leaseEnd = 0;
       of.ticket = of.verdictGeneration;
       return "lease";
@@ -181,7 +184,7 @@ export function hear(
     // Isolates that heard the same verdict do not all ask in the same millisecond once its time is over.
     of.askAt = of.state === "open" ? of.until + chance() * Math.min(100, options.openMs / 20) : now;
   }
-  if (leaseEnd > now && now >= of.probeEnd) {
+  if (leaseEnd > now && leaseEnd !== of.spentEnd && now >= of.probeEnd) {
     of.leaseEnd = leaseEnd;
     of.leaseUseBy = now + LEASE_USE_MS;
   }
@@ -209,6 +212,7 @@ export const wantsLease = (of: Gate, news: NewsState, now: number): boolean =>
 export function givesLeaseBack(of: Gate, now: number): boolean {
   if (of.leaseEnd === 0 || leased(of, now)) return false;
   const lives = now < of.leaseEnd;
+  of.spentEnd = of.leaseEnd;
   of.leaseEnd = 0;
   return lives;
 }
