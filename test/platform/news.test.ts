@@ -31,9 +31,6 @@ function source(
     get answered() {
       return offPath.answered;
     },
-    get proven() {
-      return offPath.proven;
-    },
     get failuresInARow() {
       return offPath.failuresInARow;
     },
@@ -172,7 +169,6 @@ describe("control news", () => {
     const killed: NewsSource = {
       isSilent: () => Promise.resolve(false),
       answered: true,
-      proven: true,
       failuresInARow: 0,
       ask: () => {
         asked.push(Date.now());

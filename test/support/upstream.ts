@@ -57,7 +57,7 @@ export class Received {
   readonly arrivedMs = performance.now();
   /** When the body was whole; undefined while it is not. */
   wholeMs: number | undefined;
-  /** When the answer was written to its end; undefined while it was not. */
+  /** When its answer began to be written; undefined while it was not written to its end. */
   answeredMs: number | undefined;
   bodyBytes = 0;
   readonly #kept: Buffer[] = [];
@@ -453,8 +453,10 @@ export class Upstream {
   async answer(exchange: Exchange): Promise<void> {
     try {
       const reply = await this.#script(exchange);
+      // When it has left, a busy machine may learn later than the gateway.
+      const answeredMs = performance.now();
       if (reply !== undefined) await exchange.reply(reply);
-      if (!exchange.gone) exchange.request.answeredMs = performance.now();
+      if (!exchange.gone) exchange.request.answeredMs = answeredMs;
     } catch (error) {
       this.scriptErrors.push(error);
       exchange.socket.destroy();

@@ -161,6 +161,9 @@ function writeState(out: Exposition, isolate: Isolate): void {
   out.sample(mine, news.waits);
   out.family("sluice_news_wait_seconds_total", "counter", "How long they waited, all together.");
   out.sample(mine, news.waitedMs / 1_000);
+  out.family("sluice_news_colo_total", "counter", "What other isolates of the colo spared this one.");
+  out.sample({ ...mine, spared: "question" }, isolate.colo.spared);
+  out.sample({ ...mine, spared: "wait" }, isolate.colo.hushed);
   const dependencies = Object.entries({
     region: region.offPath,
     kv: policies.kv,

@@ -114,9 +114,6 @@ export class Isolate {
         get answered() {
           return region.offPath.answered;
         },
-        get proven() {
-          return region.offPath.proven;
-        },
         get failuresInARow() {
           return region.offPath.failuresInARow;
         },

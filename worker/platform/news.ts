@@ -4,7 +4,14 @@
 // known stands, nobody waits again for five seconds, and whoever asks then waits less.
 import type { Epochs } from "../core/protocol/reports.ts";
 import type { News as ControlNews } from "../core/protocol/objects.ts";
-import { NEWS_GOOD_MS, UNPROVEN_WAITING, asksOfSilence, newsPatienceMs } from "../core/protocol/pace.ts";
+import {
+  NEWS_GOOD_MS,
+  UNPROVEN_WAITING,
+  asksOfSilence,
+  isProven,
+  newsPatienceMs,
+  type Answering,
+} from "../core/protocol/pace.ts";
 import type { Result } from "../core/result/result.ts";
 import { CALL_TIMEOUT_MS, waitAtMost, type CallFailure } from "./offpath.ts";
 import { share } from "./share.ts";
@@ -22,17 +29,12 @@ interface Flight {
   waiting: number;
 }
 
-export interface NewsSource {
+/** Of the region: whether it has ever answered, and its failures since. */
+export interface NewsSource extends Answering {
   /** Asks the region, or who has just asked it; the answer has been heard when the promise settles. */
   ask(): Promise<Result<Pick<ControlNews, "epochs" | "ageMs">, CallFailure>>;
   /** Others have just waited for the region in vain; never rejects. */
   isSilent(): Promise<boolean>;
-  /** The region has answered before. */
-  readonly answered: boolean;
-  /** The region has answered before and did not fail when last asked. */
-  readonly proven: boolean;
-  /** Failures since its last answer. */
-  readonly failuresInARow: number;
 }
 
 export class News {
@@ -86,7 +88,8 @@ export class News {
       background.waitUntil(this.#flight.done);
     }
     const flight = this.#flight!;
-    const { proven, failuresInARow } = this.#source;
+    const { failuresInARow } = this.#source;
+    const proven = isProven(this.#source);
     if (!leads && !proven && ++flight.waiting > UNPROVEN_WAITING) return;
     const leftMs = flight.startedAt + newsPatienceMs(leads, proven, failuresInARow) - now;
     if (leftMs <= 0) return;

@@ -49,8 +49,7 @@ export function newsPatienceMs(leads: boolean, proven: boolean, failures: number
  */
 export const COLO_SILENCE_MS = 5_000;
 /** Only who knows nothing yet asks the others: whoever was answered before, or was not, knows better by himself. */
-export const asksOfSilence = (of: Pick<Reliability, "answered" | "failuresInARow">): boolean =>
-  !of.answered && of.failuresInARow === 0;
+export const asksOfSilence = (of: Answering): boolean => !of.answered && of.failuresInARow === 0;
 
 const FAILURES_TO_REST = 5;
 const FIRST_REST_MS = 5_000;
@@ -67,8 +66,11 @@ export interface Reliability {
 
 export const reliability = (): Reliability => ({ failuresInARow: 0, rests: 0, restUntil: 0, answered: false });
 
+/** Of a `Reliability`, what tells how long to wait for it. */
+export type Answering = Pick<Reliability, "answered" | "failuresInARow">;
+
 /** It has answered before, and did not fail when last asked. */
-export const isProven = (of: Reliability): boolean => of.answered && of.failuresInARow === 0;
+export const isProven = (of: Answering): boolean => of.answered && of.failuresInARow === 0;
 
 export function hasAnswered(of: Reliability): void {
   of.failuresInARow = 0;

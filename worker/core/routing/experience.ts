@@ -108,7 +108,7 @@ export function settle(
   // A failure may teach that it is slow, never that it is quick.
   if (ok || tookMs > c.ewmaMs) {
     const believedMs = believed(known, tookMs, now);
-    // Two slow answers keep it from its ramp, so one that is not brings it back.
+    // Slow answers keep it from its ramp, the first one when it has just come back, so one that is not brings it back.
     if (c.ramp < 1 && believedMs * QUICKER < c.ewmaMs) known.time.weight = 0;
     observe(known.time, believedMs, now, MEMORY_MS);
     known.time.weight = Math.min(known.time.weight, MOST_WEIGHT);
