@@ -31,12 +31,15 @@ import { Learnings } from "../worker/platform/learnings.ts";
 import { LiveRoom } from "../worker/platform/live.ts";
 import { MetricsExport } from "../worker/platform/metrics-export.ts";
 import { Policies } from "../worker/platform/policies.ts";
+import { Pulse } from "../worker/platform/pulse.ts";
 import { Rollups } from "../worker/platform/rollups.ts";
 import { Schedule } from "../worker/platform/schedule.ts";
 import { Suggestions } from "../worker/platform/suggestions.ts";
 
 const SNAPSHOT_MS = 60_000;
 const EVALUATE_MS = 5_000;
+/** While there is traffic a timer evaluates; should memory be lost, an alarm goes on after this at the latest. */
+const RESUME_MS = 30_000;
 /** After the last traffic rules are evaluated this much longer: that there is none may be what they look for. */
 const WATCH_MS = 600_000;
 const DELIVERIES_SHOWN = 100;
@@ -56,6 +59,8 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   #suggestions = new Suggestions(this.env, this.#sql, this.#rollups);
   #export = new MetricsExport(this.env, this.#rollups, Date.now());
   #trafficAt = Date.now();
+  #evaluations = new Pulse(this.ctx, () => this.#evaluate());
+  #evaluatedAt = 0;
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", services: this.#learnings.services }))
     .get("*/live", (request: Request) => this.#live.enter(request, Date.now()))
@@ -111,7 +116,8 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     if (isNew && batch.evidence !== undefined) this.#suggestions.hear(batch.evidence);
     this.ctx.waitUntil(this.#suggestions.tick(now));
     this.#live.soon(now);
-    await this.#schedule.by("evaluate", now + EVALUATE_MS);
+    this.#evaluations.by(now + EVALUATE_MS);
+    await this.#schedule.by("evaluate", now + RESUME_MS);
     await this.#scheduleExport(now);
   }
 
@@ -198,7 +204,6 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
           this.#cache.save();
           break;
         case "evaluate":
-          await this.#evaluate();
           break;
         case "deliver":
           // Not waited for: a notifier that is slow must not hold up the next evaluation.
@@ -208,9 +213,12 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
           this.ctx.waitUntil(this.#exportMetrics());
       }
     }
+    if (Date.now() - this.#evaluatedAt >= EVALUATE_MS) await this.#evaluate();
   }
 
+  /** By a timer while there is traffic, by an alarm while there is none and something to look for. */
   async #evaluate(): Promise<void> {
+    this.#evaluatedAt = Date.now();
     await this.#hear();
     const now = Date.now();
     this.#alerts.tick(now);
@@ -218,7 +226,13 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
     await this.#suggestions.tick(now);
     const isLooking = this.#alerts.stands || this.#experiments.watches(now) || this.#suggestions.watches;
     const goesOn = isLooking || (this.#alerts.watches && now - this.#trafficAt < WATCH_MS);
-    if (goesOn) await this.#schedule.by("evaluate", now + EVALUATE_MS);
+    const hasTraffic = now - this.#trafficAt < 2 * EVALUATE_MS;
+    if (hasTraffic) {
+      this.#evaluations.by(now + EVALUATE_MS);
+      // Of the first traffic, too, which came before anything was heard of the policy.
+      await this.#scheduleExport(now);
+    }
+    if (goesOn) await this.#schedule.by("evaluate", now + (hasTraffic ? RESUME_MS : EVALUATE_MS));
     await this.#scheduleDelivery();
   }
 

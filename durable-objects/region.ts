@@ -32,12 +32,12 @@ import type { Reply, Report } from "../worker/core/protocol/reports.ts";
 import { ControlNews } from "../worker/platform/control-news.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { Policies } from "../worker/platform/policies.ts";
+import { Pulse } from "../worker/platform/pulse.ts";
 import { RegionCache } from "../worker/platform/region-cache.ts";
 import { RegionLearning } from "../worker/platform/region-learning.ts";
 import { RegionRollups } from "../worker/platform/region-rollups.ts";
 import { RegionSecurity } from "../worker/platform/region-security.ts";
 import { RegionWatch } from "../worker/platform/region-watch.ts";
-import { Schedule } from "../worker/platform/schedule.ts";
 import { ServiceLinks } from "../worker/platform/service-links.ts";
 
 const SCHEMA = `
@@ -53,7 +53,9 @@ const EVENTS_KEPT = 1_000;
 
 export class RegionObject extends DurableObject<Env> implements RegionRpc {
   #sql = this.ctx.storage.sql;
-  #schedule = new Schedule(this.ctx.storage, ["beat", "checkpoint", "probes"]);
+  #beats = new Pulse(this.ctx, () => this.#beat());
+  #checkpoints = new Pulse(this.ctx, async () => this.#checkpoint());
+  #probes = new Pulse(this.ctx, () => this.#probe());
   #name = "";
   #state: RegionState = emptyRegion(Date.now());
   #watch = new RegionWatch(this.env);
@@ -70,8 +72,10 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   #services = new ServiceLinks(this.env, this.#sql, this.#control, (service) =>
     drainBatch(this.#state, this.#name, service, Date.now()),
   );
-  #dirty = false;
   #repliedAt = 0;
+  #beatAt = 0;
+  /** At the last beat no more than one isolate reported. */
+  #alone = true;
   #router = AutoRouter()
     .get("/health", () => ({ status: "ok", region: this.#name, isolates: liveIsolates(this.#state, Date.now()) }))
     .get("/state", () => ({ ...this.reading(), control: this.#control.offPath.lastFailure, totals: this.totals() }));
@@ -97,8 +101,9 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     this.#name = report.region;
     const outcome = takeReport(this.#state, report, Date.now());
     const taken = outcome !== "repeated";
-    this.#dirty = true;
-    const waits: Promise<unknown>[] = [this.#schedule.by("beat", Date.now() + BEAT_MS)];
+    this.#beats.by(this.#beatDue(Date.now()));
+    this.#checkpoints.by(Date.now() + CHECKPOINT_MS);
+    const waits: Promise<unknown>[] = [];
     const { policyError } = report;
     if (policyError !== undefined) {
       waits.push(this.#control.recordRefusal(`region ${this.#name}, isolate ${report.isolate}`, policyError));
@@ -221,44 +226,33 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     return { region: this.#name, isolates, requests: this.#state.requests, services: totalsByService(this.#state) };
   }
 
-  /** Once a second of traffic: batches go out, averages move, and now and then a checkpoint is written. */
-  override async alarm(): Promise<void> {
-    for (const job of await this.#schedule.take(Date.now())) {
-      switch (job) {
-        case "beat":
-          await this.#beat();
-          break;
-        case "checkpoint":
-          this.#checkpoint();
-          break;
-        case "probes":
-          // Not waited for: the next beat would wait with it.
-          this.ctx.waitUntil(this.#probe());
-      }
-    }
-  }
-
   /** Goes on while there is traffic; the next beat begins it again. */
   async #probe(): Promise<void> {
     await this.#watch.probe();
     const { probesAt } = this.#watch;
-    if (probesAt !== undefined && liveIsolates(this.#state, Date.now()) > 0)
-      await this.#schedule.by("probes", probesAt);
+    if (probesAt !== undefined && liveIsolates(this.#state, Date.now()) > 0) this.#probes.by(probesAt);
   }
 
+  /** When what was reported goes on: with what others report in this second, or at once where there is nobody else. */
+  #beatDue(now: number): number {
+    return this.#alone && now - this.#beatAt >= BEAT_MS / 2 ? now : now + BEAT_MS;
+  }
+
+  /** Once a second of traffic: batches go out, and averages move. */
   async #beat(): Promise<void> {
     const now = Date.now();
+    this.#beatAt = now;
     beat(this.#state, now);
+    this.#alone = liveIsolates(this.#state, now) <= 1;
     // The report that brought it may have come just after a question, and be the last for a while. So may this beat, and a
     // question may fail: the next one comes as long as there is something to tell.
     if (this.#cache.outdated(now).outdated !== undefined) {
       this.ctx.waitUntil(this.#control.refresh());
-      await this.#schedule.by("beat", now + BEAT_MS);
+      this.#beats.by(now + BEAT_MS);
     }
     for (const [service, registry] of this.#services.registries()) this.#watch.place(service, registry);
     this.#watch.beat(this.#state);
-    if (this.#watch.probesAt !== undefined) await this.#schedule.by("probes", Math.max(now, this.#watch.probesAt));
-    if (this.#dirty) await this.#schedule.by("checkpoint", now + CHECKPOINT_MS);
+    if (this.#watch.probesAt !== undefined) this.#probes.by(Math.max(now, this.#watch.probesAt));
     const services = new Set([
       ...this.#state.pending.keys(),
       ...this.#state.leases.keys(),
@@ -271,9 +265,8 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
   }
 
   #checkpoint(): void {
-    // The last alarm of traffic that has ended: whoever fell silent leaves nothing in flight.
+    // The last one of traffic that has ended: whoever fell silent leaves nothing in flight.
     beat(this.#state, Date.now());
-    this.#dirty = false;
     this.#sql.exec(
       "INSERT OR REPLACE INTO checkpoint (id, region, at, state) VALUES (1, ?, ?, ?)",
       ...[this.#name, Date.now(), JSON.stringify(checkpointOf(this.#state))],

@@ -26,13 +26,14 @@ import {
 import { Breakers } from "../worker/platform/breakers.ts";
 import type { Env } from "../worker/platform/env.ts";
 import { OffPath, waitAtMost } from "../worker/platform/offpath.ts";
+import { Pulse } from "../worker/platform/pulse.ts";
 import { Schedule } from "../worker/platform/schedule.ts";
 import { ServiceSettings } from "../worker/platform/service-settings.ts";
 import { ServiceSight, type Look } from "../worker/platform/service-sight.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS service (id INTEGER PRIMARY KEY CHECK (id = 1), service TEXT NOT NULL, region TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS instances (instance TEXT PRIMARY KEY, seen_at INTEGER NOT NULL, state TEXT NOT NULL);`;
+  CREATE TABLE IF NOT EXISTS instances (instance TEXT PRIMARY KEY, seen_at INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;`;
 
 const LOOKS: readonly Look[] = ["checks", "discovery"];
 const SNAPSHOT_MS = 10_000;
@@ -41,7 +42,8 @@ const FIRST_ANSWER_MS = 300;
 
 export class ServiceObject extends DurableObject<Env> implements ServiceRpc {
   #sql = this.ctx.storage.sql;
-  #schedule = new Schedule<Look | "snapshot">(this.ctx.storage, [...LOOKS, "snapshot"]);
+  #schedule = new Schedule<Look>(this.ctx.storage, LOOKS);
+  #snapshots = new Pulse(this.ctx, async () => this.#snapshot());
   #settings = new ServiceSettings(this.#sql);
   #breakers = new Breakers(this.#sql, this.#settings.breaker, this.#settings.probeMs, Date.now());
   #sight = new ServiceSight(this.env, this.#sql, this.#settings.policy);
@@ -82,7 +84,7 @@ export class ServiceObject extends DurableObject<Env> implements ServiceRpc {
     this.#breakers.obey(batch.operations ?? [], now);
     const leases = this.#breakers.judge(batch, now);
     this.#mergedAt = now;
-    await this.#schedule.by("snapshot", now + SNAPSHOT_MS);
+    this.#snapshots.by(now + SNAPSHOT_MS);
     for (const look of LOOKS) {
       const rests = this.#schedule.when(look) === undefined && !this.#sight.looking(look);
       if (!this.#sight.wants(look) || !(rests || anew.includes(look))) continue;
@@ -121,11 +123,8 @@ export class ServiceObject extends DurableObject<Env> implements ServiceRpc {
   }
 
   override async alarm(): Promise<void> {
-    for (const job of await this.#schedule.take(Date.now())) {
-      if (job === "snapshot") this.#snapshot();
-      // Not waited for: a registry may hold its answer back for minutes, and the next alarm waits for this one.
-      else this.ctx.waitUntil(this.#look(job));
-    }
+    // Not waited for: a registry may hold its answer back for minutes, and the next alarm waits for this one.
+    for (const look of await this.#schedule.take(Date.now())) this.ctx.waitUntil(this.#look(look));
   }
 
   /** One round of checks, or one question to the registry; the region hears of changes at once. */

@@ -1,6 +1,6 @@
 // The objects of one region as the simulator has them: reports come in over the network, merged counts go to the shared
 // breakers once a second or at once when urgent, and every answer carries the verdicts. The thinking is the product's own
-// (core/protocol/region, core/resilience/judge); only transport and alarm are simulated.
+// (core/protocol/region, core/resilience/judge); only transport and timers are simulated.
 import { beat, drainBatch, emptyRegion, takeReport } from "../../worker/core/protocol/region.ts";
 import type { RegionState } from "../../worker/core/protocol/region.ts";
 import type { Report, Verdict } from "../../worker/core/protocol/reports.ts";
@@ -77,7 +77,7 @@ export class RegionObjects {
     return { verdicts: this.#verdicts, leases, nextReportMs: this.#region.nextReportMs };
   }
 
-  /** The alarm: once a second while reports come. */
+  /** Once a second while reports come. */
   #keepBeating(): void {
     if (this.#beating) return;
     this.#beating = true;

@@ -20,7 +20,7 @@ async function policy(alerts: unknown[], notifiers: unknown = {}): Promise<void>
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"], now: START });
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"], now: START });
   number = 0;
 });
 afterEach(async () => {

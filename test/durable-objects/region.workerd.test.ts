@@ -1,4 +1,4 @@
-import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RegionObject } from "../../durable-objects/region.ts";
@@ -74,19 +74,29 @@ async function among(
       SERVICE: { getByName: () => ({ merge }) },
       INSIGHT: { getByName: () => ({ learn, rollup }) },
     };
+    const waitUntil = vi.spyOn(state, "waitUntil").mockImplementation((work) => void background.push(work));
     await act(new RegionObject(state, surroundings as unknown as Env), state);
+    waitUntil.mockRestore();
     await state.storage.deleteAlarm();
   });
 }
 
-/** A second later, at its alarm. */
-async function beat(object: RegionObject): Promise<void> {
-  vi.setSystemTime(Date.now() + 1_000);
-  await object.alarm();
+const realTimeout = globalThis.setTimeout;
+/** A moment of the real clock, for what waits for no timer of ours. */
+const moment = (): Promise<void> => new Promise((resolve) => void realTimeout(resolve, 5));
+
+/** What objects do beside their answers. */
+let background: Promise<unknown>[];
+
+/** A second later. */
+async function beat(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(1_000);
+  await Promise.all(background.splice(0));
 }
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"], now: FUTURE });
+  background = [];
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"], now: FUTURE });
 });
 afterEach(async () => {
   vi.useRealTimers();
@@ -202,9 +212,9 @@ it("passes one merged batch a second to each service", async () => {
   await among({ merge }, async (object, state) => {
     for (let n = 0; n < 5; n++) await object.report(report({ isolate: `isolate-${n}` }));
     expect(batches).toHaveLength(0);
-    expect(await state.storage.getAlarm()).toBe(Date.now() + 1_000);
-    vi.setSystemTime(Date.now() + 1_000);
-    await object.alarm();
+    await beat();
+    // An alarm would be stored and billed.
+    expect(await state.storage.getAlarm()).toBeNull();
     expect(batches).toHaveLength(1);
     expect(batches[0]).toMatchObject({ service: "users", region: "weur", isolates: 5 });
     expect(batches[0]!.instances["users-1"]).toMatchObject({
@@ -214,6 +224,39 @@ it("passes one merged batch a second to each service", async () => {
       ewmaMs: 20,
       times: [10, 50],
     });
+  });
+});
+
+it("passes on at once what the only isolate reports, and with the others' once there are others", async () => {
+  const batches: [isolates: number, at: number][] = [];
+  const merge = async ({ isolates }: ServiceBatch) => {
+    batches.push([isolates, Date.now() - FUTURE]);
+    return NOTHING;
+  };
+  await among({ merge }, async (object) => {
+    await object.report(report());
+    await vi.advanceTimersByTimeAsync(900);
+    expect(batches).toEqual([[1, 0]]);
+    await object.report(report({ sequence: 2 }));
+    await object.report(report({ isolate: "isolate-2" }));
+    await vi.advanceTimersByTimeAsync(900);
+    expect(batches.slice(1)).toEqual([[2, 900]]);
+    await object.report(report({ sequence: 3 }));
+    await vi.advanceTimersByTimeAsync(999);
+    expect(batches).toHaveLength(2);
+    await beat();
+    expect(batches.slice(2)).toEqual([[2, 2_800]]);
+  });
+});
+
+it("does not pass on at once each of many reports of the only isolate", async () => {
+  const merge = vi.fn(async () => NOTHING);
+  await among({ merge }, async (object) => {
+    for (let sequence = 1; sequence <= 20; sequence++) {
+      await object.report(report({ sequence }));
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(merge.mock.calls.length).toBeLessThanOrEqual(4);
   });
 });
 
@@ -231,7 +274,7 @@ it("asks a service's object once at a time, however many isolates trip together"
   const batches: ServiceBatch[] = [];
   const merge = async (batch: ServiceBatch): Promise<ServiceReply> => {
     batches.push(batch);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await moment();
     const isolates = batch.leases.map(({ isolate }) => [isolate, { "users-1": 9 }]);
     return { at: batches.length, verdicts: { "users-1": OPEN }, leases: Object.fromEntries(isolates) };
   };
@@ -257,7 +300,7 @@ it("passes on at once only what is urgent of an urgent report", async () => {
     const services = { users: { "users-1": { ...delta, vote: "open" as const } }, orders: { "orders-1": delta } };
     await object.report(report({ urgent: true, services }));
     expect(merged).toEqual(["users"]);
-    await beat(object);
+    await beat();
     expect(merged.toSorted()).toEqual(["orders", "users"]);
   });
 });
@@ -267,11 +310,11 @@ it("answers with the services' verdicts until they are closed again", async () =
   let verdicts: ServiceReply["verdicts"] = { "users-1": OPEN };
   await among({ merge: async () => ({ at: ++at, verdicts, leases: {} }) }, async (object) => {
     await object.report(report());
-    await beat(object);
+    await beat();
     expect((await object.report(report({ sequence: 2 }))).verdicts).toEqual({ users: verdicts });
     expect((await object.news("weur", 0)).reply.verdicts).toEqual({ users: verdicts });
     verdicts = {};
-    await beat(object);
+    await beat();
     expect((await object.report(report({ sequence: 3 }))).verdicts).toEqual({});
   });
 });
@@ -304,8 +347,8 @@ it("vouches for a verdict for 30 s after a service's object fell silent, for an 
     away = true;
     for (let second = 1; second <= 40; second++) {
       const reply = await object.report(report({ sequence: second + 1 }));
-      expect(Object.keys(reply.verdicts["users"] ?? {})).toEqual(second <= 30 ? ["users-1", "users-2"] : ["users-2"]);
-      await beat(object);
+      expect(Object.keys(reply.verdicts["users"] ?? {})).toEqual(second <= 31 ? ["users-1", "users-2"] : ["users-2"]);
+      await beat();
     }
   });
 });
@@ -350,7 +393,7 @@ it("hands each service its section of the policy once, and again when it changed
     let sequence = 0;
     const second = async () => {
       await object.report(report({ sequence: ++sequence, services }));
-      await beat(object);
+      await beat();
     };
     await second();
     ok = true;
@@ -437,7 +480,7 @@ it("answers a request for a probe lease with the lease", async () => {
 it("stretches the interval to hold 200 reports a second", async () => {
   await among({}, async (object) => {
     for (let n = 0; n < 1_000; n++) await object.report(report({ isolate: `isolate-${n}` }));
-    await object.alarm();
+    await beat();
     const reply = await object.report(report({ isolate: "isolate-0", sequence: 2 }));
     expect(reply.nextReportMs).toBe(5_000);
     expect(object.reading()).toMatchObject({ isolates: 1_000, nextReportMs: 5_000 });
@@ -447,25 +490,27 @@ it("stretches the interval to hold 200 reports a second", async () => {
 it("forgets isolates that fell silent, and what they had in flight", async () => {
   await among({}, async (object) => {
     await object.report(report());
-    await beat(object);
+    await beat();
     expect(object.reading()).toMatchObject({ isolates: 1, inFlight: 3 });
     vi.setSystemTime(Date.now() + 5_000);
     await object.report(report({ isolate: "isolate-2", services: {} }));
-    await beat(object);
+    await beat();
     expect(object.reading()).toMatchObject({ isolates: 1, inFlight: 0 });
   });
 });
 
 it("loses nothing older than ten seconds, and counts no repeat, when its memory is lost", async () => {
-  await region().report(report());
-  vi.setSystemTime(Date.now() + 10_000);
-  await runDurableObjectAlarm(region());
-  await evictDurableObject(region());
-  expect((await region().totals()).requests.total).toBe(10);
-  await region().report(report());
-  expect((await region().totals()).requests.total).toBe(10);
-  await region().report(report({ sequence: 2 }));
-  expect((await region().totals()).requests.total).toBe(20);
+  await among({}, async (object) => {
+    await object.report(report());
+    await vi.advanceTimersByTimeAsync(10_000);
+  });
+  await among({}, async (object) => {
+    expect(object.totals().requests.total).toBe(10);
+    await object.report(report());
+    expect(object.totals().requests.total).toBe(10);
+    await object.report(report({ sequence: 2 }));
+    expect(object.totals().requests.total).toBe(20);
+  });
 });
 
 it("tells nobody twice of a report that it may have told of before its memory was lost", async () => {
@@ -474,36 +519,39 @@ it("tells nobody twice of a report that it may have told of before its memory wa
   const slices = [{ route: "r", service: "users", requests: 10 }];
   await among({ rollup }, async (object) => {
     await object.report(report({ slices }));
-    // The first alarm of an object does everything, a checkpoint too.
-    await beat(object);
+    await beat();
+    await vi.advanceTimersByTimeAsync(10_000);
     await object.report(report({ slices, sequence: 2 }));
-    await beat(object);
+    await beat();
   });
   // The answer was lost, and the object's memory before its checkpoint: the isolate sends the report again.
   await among({ rollup }, async (object) => {
     await object.report(report({ slices, sequence: 2, againAfterMs: 2_000 }));
-    await beat(object);
+    await beat();
     expect(told).toEqual([10, 10]);
     // What it counts itself it had lost.
     expect(object.totals().requests.total).toBe(20);
     await object.report(report({ slices, sequence: 3 }));
-    await beat(object);
+    await beat();
     // Sent again because an answer was late, to a memory that stands: it never arrived the first time.
     vi.setSystemTime(Date.now() + 5_000);
     await object.report(report({ slices, sequence: 4, againAfterMs: 2_000 }));
-    await beat(object);
+    await beat();
   });
   expect(told).toEqual([10, 10, 10, 10]);
 });
 
-it("checkpoints by a last alarm after traffic has ended", async () => {
-  await region().report(report());
-  expect(await runDurableObjectAlarm(region())).toBe(true);
-  vi.setSystemTime(Date.now() + 10_000);
-  expect(await runDurableObjectAlarm(region())).toBe(true);
-  expect(await runDurableObjectAlarm(region())).toBe(false);
-  await evictDurableObject(region());
-  expect((await region().totals()).requests.total).toBe(10);
+it("checkpoints once more after traffic has ended, and then no more", async () => {
+  await among({}, async (object, state) => {
+    const checkpoints = () => state.storage.sql.exec<{ at: number }>("SELECT at FROM checkpoint").toArray();
+    await object.report(report());
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(checkpoints()).toMatchObject([{ at: FUTURE + 10_000 }]);
+    await object.report(report({ sequence: 2 }));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(checkpoints()).toMatchObject([{ at: FUTURE + 20_000 }]);
+    expect(new RegionObject(state, env).totals().requests.total).toBe(20);
+  });
 });
 
 describe("the policy's regions", () => {
@@ -549,14 +597,14 @@ describe("the policy's regions", () => {
     };
     await among({ news: listening }, async (object) => {
       await object.report(traffic(1, 0));
-      await beat(object);
+      await beat();
       const { regions } = await object.report(traffic(2, 0));
       expect(regions).toMatchObject({ weur: { inFlight: 8, latencyMs: 20 }, enam: { inFlight: 2, latencyMs: 90 } });
       expect(asked.at(-1)!.load).toEqual({ region: "weur", inFlight: { weur: 3, enam: 2 } });
       expect(object.reading().regions["enam"]).toMatchObject({ ownInFlight: 2, goodShare: 1, healthy: true });
       for (let second = 3; second < 30; second++) {
         await object.report(traffic(second, 10));
-        await beat(object);
+        await beat();
       }
       const { enam, weur } = object.reading().regions;
       expect(enam!.goodShare).toBeLessThan(0.1);
@@ -575,9 +623,9 @@ describe("the policy's regions", () => {
       const seconds = async (count: number) => {
         for (let second = 0; second < count; second++) {
           await object.report(traffic(++sequence, 0));
-          await beat(object);
+          await beat();
         }
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await moment();
       };
       const up = async () => (await object.report(traffic(++sequence, 0))).regions!["enam"]!.up;
       await seconds(3);
@@ -614,11 +662,11 @@ describe("the policy's regions", () => {
     await among({ news: withDiscovery, merge: async () => ({ ...NOTHING, registry }) }, async (object) => {
       const delta = report().services["users"]!["users-1"]!;
       await object.report(report({ services: { users: { found: { ...delta, inFlight: 4 } } } }));
-      await beat(object);
+      await beat();
       const reply = await object.report(report({ sequence: 2, discovered: { users: 0 } }));
       expect(reply.instances).toEqual({ users: registry });
       await object.report(report({ sequence: 3, services: { users: { found: { ...delta, inFlight: 4 } } } }));
-      await beat(object);
+      await beat();
       const next = await object.report(report({ sequence: 4, discovered: { users: 1 } }));
       expect(next.regions!["enam"]).toMatchObject({ inFlight: 4, latencyMs: 20 });
       expect(next.instances).toEqual({});
@@ -655,7 +703,7 @@ it("brings how choices turned out to InsightObject every five seconds, and its m
     const seconds = async (count: number) => {
       for (let second = 0; second < count; second++) {
         await object.report(report({ sequence: ++sequence, choices: choices() }));
-        await beat(object);
+        await beat();
       }
     };
     await seconds(4);
@@ -684,7 +732,7 @@ it("a service object that is away keeps nothing from the others, nor from report
   await among({ merge }, async (object) => {
     const services = { users: report().services.users!, orders: report().services.users! };
     await object.report(report({ services }));
-    await object.alarm();
+    await beat();
     expect(merged.sort()).toEqual(["orders", "users"]);
     expect(await object.report(report({ sequence: 2 }))).toMatchObject({ verdicts: {} });
   });
@@ -702,8 +750,12 @@ it("writes a refused policy down once", async () => {
 
 it("brings real news to the service's own object", async () => {
   await region().report(report());
-  await runDurableObjectAlarm(region());
-  const reading = await env.SERVICE.getByName(serviceObjectName("users", "weur")).reading();
+  await vi.advanceTimersByTimeAsync(1_000);
+  const reading = await vi.waitFor(async () => {
+    const told = await env.SERVICE.getByName(serviceObjectName("users", "weur")).reading();
+    expect(told.service).toBe("users");
+    return told;
+  });
   expect(reading).toMatchObject({ service: "users", region: "weur", isolates: 1 });
   expect(reading.instances["users-1"]).toMatchObject({ inFlight: 3, ewmaMs: 20, window: { ok: 9, failed: 1 } });
 });
@@ -726,22 +778,20 @@ it("tells what unsafe requests made outdated although the report came just after
     if (load?.outdated !== undefined) told.push(load.outdated);
     return NO_NEWS;
   };
-  await among({ news }, async (object, state) => {
+  await among({ news }, async (object) => {
     await object.news("weur", 0);
-    vi.setSystemTime(FUTURE + 500);
+    await vi.advanceTimersByTimeAsync(500);
     await object.report(report());
-    vi.setSystemTime(FUTURE + 1_000);
+    await vi.advanceTimersByTimeAsync(500);
     await object.news("weur", 0);
-    vi.setSystemTime(FUTURE + 1_200);
+    await vi.advanceTimersByTimeAsync(200);
     const warm = { fetched: 0, used: 0, unused: 0, refused: 0 };
     const cache = { keys: {}, patterns: {}, admitted: [], warm, outdated: [7, FUTURE + 1_100] };
     await object.report(report({ sequence: 2, cache }));
     expect(told).toEqual([]);
     // The beat of the first report, and the one after it.
-    for (let ring = 0; ring < 2; ring++) {
-      vi.setSystemTime((await state.storage.getAlarm())!);
-      await object.alarm();
-    }
+    await beat();
+    await beat();
     expect(told).toContainEqual([7, FUTURE + 1_100]);
   });
 });

@@ -7,7 +7,7 @@ import { freshLimit, lease, limitForgottenAt, type LimitState } from "../core/se
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS limits (
     name TEXT PRIMARY KEY, state TEXT NOT NULL, leases INTEGER NOT NULL, forgotten_at INTEGER NOT NULL
-  );
+  ) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS limits_forgotten ON limits (forgotten_at);`;
 
 const MOST_ROWS = 100_000;

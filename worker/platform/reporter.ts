@@ -1,9 +1,10 @@
 // One report a second (±20 % jitter) from this isolate to its region, in the background of a request and only while
 // there are any. The request that finds a report due waits in its `waitUntil` until a second has passed since the last
 // one, a tenth of it at least, and then tells all that happened meanwhile: the last requests before a pause are told too,
-// and an isolate with a request a second hears verdicts once a second. A report that may have been lost is sent again
+// and an isolate with a request a second hears verdicts once a second. Where requests follow closely, one that was just
+// answered takes the report over: then nobody is likely to wait for the thread. A report that may have been lost is sent again
 // under its own number, which the region counts once; what happens meanwhile stays with its counters.
-import { LONGEST_WAIT_MS, reportWaitMs } from "../core/protocol/pace.ts";
+import { LONGEST_WAIT_MS, reportWaitMs, TAKE_OVER_MS } from "../core/protocol/pace.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Result } from "../core/result/result.ts";
 import { after } from "./after.ts";
@@ -11,6 +12,8 @@ import type { Background } from "./news.ts";
 import { CALL_TIMEOUT_MS, type CallFailure } from "./offpath.ts";
 
 const FIRST_INTERVAL_MS = 1_000;
+/** Until the answer of the request at hand is written: its body goes on after it was settled. */
+const AFTER_ANSWER_MS = 2;
 const FORGET_REPLY_MS = CALL_TIMEOUT_MS + 500;
 
 /** What a report tells, gathered anew each time: counts since the last gathering. */
@@ -52,11 +55,15 @@ export class Reporter {
   #intervalMs = FIRST_INTERVAL_MS;
   #gatheredAt: number;
   #sequence = 0;
+  /** Calls that were begun, those that tell a report again among them. */
+  #begun = 0;
   #unconfirmed: { readonly report: Report; readonly since: number; readonly sentAt: number } | undefined;
   #urgent = false;
   #sentAt = Number.NEGATIVE_INFINITY;
   /** Those who wait for the reply to a report that is not made yet. */
   #asked: PromiseWithResolvers<void> | undefined;
+  /** A request waits for its report's turn, until this, epoch ms; Infinity: none does. */
+  #waitsUntil = Number.POSITIVE_INFINITY;
   /** Epoch ms at which the call under way is over for sure; 0 when there is none. */
   #callEndsAt = 0;
 
@@ -113,14 +120,17 @@ export class Reporter {
       this.#dueAt = this.#callEndsAt;
       return;
     }
-    const waitMs = this.#urgent ? 0 : reportWaitMs(now - this.#sentAt, this.#intervalMs, this.#random);
-    // Should this request be killed, another takes over when its time is past.
-    this.#dueAt = now + waitMs + FORGET_REPLY_MS;
-    if (waitMs > 0) {
-      const sequence = this.#sequence;
-      await after(waitMs);
-      // An urgent report has overtaken this one and told everything.
-      if (this.#sequence !== sequence || this.#now() < this.#callEndsAt) return;
+    // Whoever waits for the turn is nearly done waiting, or was killed: this request goes first, when it is answered.
+    const takesOver = now >= this.#waitsUntil - TAKE_OVER_MS;
+    const waits = !this.#urgent && !takesOver;
+    const waitMs = waits ? reportWaitMs(now - this.#sentAt, this.#intervalMs, this.#random) : 0;
+    this.#dueAt = now + (waits ? waitMs - TAKE_OVER_MS : FORGET_REPLY_MS);
+    if (waits) this.#waitsUntil = now + waitMs;
+    if (!this.#urgent) {
+      const begun = this.#begun;
+      await after(waits ? waitMs : AFTER_ANSWER_MS);
+      // Another report has overtaken this one and told everything.
+      if (this.#begun !== begun) return;
     }
     let confirmed: boolean;
     do confirmed = await this.#exchange();
@@ -134,6 +144,8 @@ export class Reporter {
     const asked = this.#unconfirmed === undefined ? this.#asked : undefined;
     if (asked !== undefined) this.#asked = undefined;
     const report = this.#next(now);
+    this.#begun++;
+    this.#waitsUntil = Number.POSITIVE_INFINITY;
     this.#sentAt = now;
     this.#callEndsAt = now + FORGET_REPLY_MS;
     const answer = await this.#links.send(report);

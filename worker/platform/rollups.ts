@@ -15,8 +15,8 @@ import {
 import { addSlices, type RollupBatch, type Slices } from "../core/protocol/rollups.ts";
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS rollups (grain TEXT NOT NULL, at INTEGER NOT NULL, slices TEXT NOT NULL, PRIMARY KEY (grain, at));
-  CREATE TABLE IF NOT EXISTS rollup_regions (region TEXT PRIMARY KEY, number INTEGER NOT NULL);`;
+  CREATE TABLE IF NOT EXISTS rollups (grain TEXT NOT NULL, at INTEGER NOT NULL, slices TEXT NOT NULL, PRIMARY KEY (grain, at)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS rollup_regions (region TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;`;
 
 const MOST_REGIONS = 256;
 /** Seconds held in memory: what conditions look at. */

@@ -17,7 +17,7 @@ import { locationOf } from "./region.ts";
 import { share } from "./share.ts";
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS services (service TEXT PRIMARY KEY, verdicts TEXT NOT NULL, registry TEXT NOT NULL);`;
+  CREATE TABLE IF NOT EXISTS services (service TEXT PRIMARY KEY, verdicts TEXT NOT NULL, registry TEXT NOT NULL) WITHOUT ROWID;`;
 
 const MOST_SERVICES = 1_000;
 /** A service that has checks or discovery is told this often that there is traffic in the region. */

@@ -171,7 +171,7 @@ class Region {
     this.#taken++;
   }
 
-  /** The object's alarm, once a second. */
+  /** The object's beat, once a second. */
   #beat(): void {
     this.#clock.after(1_000, () => {
       const before = process.threadCpuUsage();

@@ -6,6 +6,8 @@ import type { Chance } from "../stats/chance.ts";
 const REPORT_JITTER = 0.2;
 /** Long enough for what a request did to be told by the report it carries. */
 const SHORTEST_WAIT_MS = 100;
+/** Before the turn of a report, in which a request that is answered may take it over. Less than the shortest wait. */
+export const TAKE_OVER_MS = 50;
 /** `waitUntil` lives for 30 s after the answer: a wait and a call must fit. */
 export const LONGEST_WAIT_MS = 20_000;
 
