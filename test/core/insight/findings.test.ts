@@ -81,6 +81,12 @@ describe("a deadline that does not fit", () => {
     expect(after).toBeLessThan(200);
   });
 
+  it("is counted once the requests that began first had all their tries, within a minute", () => {
+    const hangs = kind("a", 500, 20, { requests: 500, hung: 20, failed: 20 });
+    expect(found([hangs], { headersMs: 4_000, attempts: 2 })[0]!.settlesMs).toBe(8_000);
+    expect(found([hangs], { headersMs: 30_000, attempts: 3 })[0]!.settlesMs).toBe(60_000);
+  });
+
   it("is lengthened where answers come close to it", () => {
     const [one] = found([kind("a", 480, 80, { requests: 500, hung: 20, failed: 20 })], { headersMs: 110 });
     expect(one).toMatchObject({ kind: "headers_timeout", trial: { before: 110, after: 220 } });

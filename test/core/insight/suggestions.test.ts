@@ -128,6 +128,15 @@ describe("a trial", () => {
     expect(judge(life, "", OPTIONS, 20_000)).toBe("kept");
   });
 
+  it("is counted from when those that began first had the time to end, and has its whole time from then on", () => {
+    const life = first(lives(finding("a", { settlesMs: 8_000 })));
+    begin(life, "ada", OPTIONS, 1_000);
+    expect(life.countedTo).toBe(9_000);
+    measure(life, slice(100, 10), slice(100, 10), 10_000, OPTIONS);
+    expect(judge(life, "", OPTIONS, 608_999)).toBe("on");
+    expect(judge(life, "", OPTIONS, 609_000)).toBe("ended");
+  });
+
   it("ends when it is worse, when something speaks against it, and in time", () => {
     const worse = tried();
     measure(worse, slice(100, 50), slice(100, 10), 2_000, OPTIONS);

@@ -22,6 +22,11 @@ export interface Finding {
   readonly risk: { readonly share: number; readonly reason: string };
   /** A trial is not kept before it has lasted so long, ms. */
   readonly leastMs: number;
+  /**
+   * Requests of its trial's two groups take so differently long that what has ended sooner than this says nothing of the rest: counted is from
+   * then on, ms. Left out: from the beginning.
+   */
+  readonly settlesMs?: number;
 }
 
 /** What the policy says of a route and its service, as far as findings need it. */
@@ -128,6 +133,8 @@ const factorFor = (ratio: number): number => (ratio >= EXCLUDED_FROM ? 0 : Math.
 // --- a deadline that does not fit ---
 
 const HUNG_SHARE = 0.01;
+/** A trial that does harm must be seen to. */
+const LONGEST_SETTLING_MS = 60_000;
 
 function timeout(kinds: readonly Kind[], facts: RouteFacts, minimum: number): Finding | undefined {
   const { route, path, service, headersMs } = facts;
@@ -163,6 +170,8 @@ function timeout(kinds: readonly Kind[], facts: RouteFacts, minimum: number): Fi
         : "an answer slower than any that was seen would be given up",
     },
     leastMs: 0,
+    // Who is not befallen waits longer: until those that began first had the time to end, only the quick ones among them are seen.
+    settlesMs: Math.min(Math.max(headersMs, after) * facts.attempts, LONGEST_SETTLING_MS),
   };
 }
 

@@ -14,6 +14,7 @@ export interface Life {
   leastMs: number;
   /** Last found again, epoch ms. */
   foundAt: number;
+  readonly settlesMs?: number | undefined;
   /** Of a trial or of what is kept: up to where its seconds are counted, and their sums. */
   countedTo: number;
   changed: Slice;
@@ -76,7 +77,8 @@ export function propose(
 }
 
 function lifeOf(finding: Finding, target: string, id: string, proposedAt: number, now: number): Life {
-  const { kind, service, route, reason, change, trial, effect, expected, confidence, risk, leastMs } = finding;
+  const { kind, service, route, reason, change, trial, effect, expected, confidence, risk, leastMs, settlesMs } =
+    finding;
   const { path, before, after } = change;
   return {
     shown: {
@@ -86,7 +88,7 @@ function lifeOf(finding: Finding, target: string, id: string, proposedAt: number
       ...{ expected: { ...expected }, confidence, risk: { ...risk }, measured: null, holdoutShare: 0 },
       ...{ proposedAt, appliedAt: 0, decidedAt: 0, decidedBy: "", outcome: "waits for somebody to apply it" },
     },
-    ...{ target, trial, leastMs, foundAt: now, countedTo: 0, changed: {}, holdout: {}, saidAt: 0 },
+    ...{ target, trial, leastMs, settlesMs, foundAt: now, countedTo: 0, changed: {}, holdout: {}, saidAt: 0 },
   };
 }
 
@@ -124,7 +126,7 @@ export function begin(life: Life, by: string, { holdoutShare }: LifeOptions, now
   shown.measured = null;
   shown.effect.real = null;
   shown.outcome = "is being measured against those it does not befall";
-  Object.assign(life, { countedTo: now, changed: {}, holdout: {}, saidAt: 0 });
+  Object.assign(life, { countedTo: now + (life.settlesMs ?? 0), changed: {}, holdout: {}, saidAt: 0 });
 }
 
 /** It is over: taken back, or the policy says something else by now. */
@@ -189,7 +191,7 @@ export function judge(life: Life, harm: string, options: LifeOptions, now: numbe
   }
   // Too little evidence is no difference that was looked for in vain: that is waited for longer.
   const patience = verdict === "waiting" ? PATIENCE : 1;
-  if (sinceMs < patience * options.trialSeconds * 1_000 + life.leastMs) return "on";
+  if (sinceMs < patience * options.trialSeconds * 1_000 + life.leastMs + (life.settlesMs ?? 0)) return "on";
   return over(
     life,
     verdict === "waiting" ? "too few requests to measure it by" : `${inWords(life)}: no difference beyond noise`,
