@@ -18,7 +18,7 @@ import type { BundleSize } from "./size.ts";
 import { measureStartup } from "./startup.ts";
 import type { Startup } from "./startup.ts";
 import type { Kind } from "./traffic.ts";
-import { FEATURES, isGateway, sourceOf } from "./workers.ts";
+import { emptied, FEATURES, isGateway, sourceOf } from "./workers.ts";
 import type { WorkerName } from "./workers.ts";
 
 export interface Settings {
@@ -87,7 +87,7 @@ export async function runBench(settings: Settings, progress: Progress): Promise<
     progress.stage(`building ${settings.workers.join(", ")}`);
     const sources = new Map<WorkerName, WorkerSource>();
     for (const name of settings.workers) sources.set(name, await sourceOf(name, upstream, settings.kinds));
-    const startup = await startupOf(sources.get("gateway"), upstream, settings, scratch, progress);
+    const startup = await startupOf(sources.get("gateway"), settings, scratch, progress);
 
     progress.stage(`starting workerd ${workerdVersion}, ${pinning}`);
     for (const name of settings.workers) runtimes.push(await startWorkerd(sources.get(name)!, scratch));
@@ -127,14 +127,13 @@ const sizeOf = async (gateway: WorkerSource | undefined): Promise<BundleSize | u
 
 async function startupOf(
   gateway: WorkerSource | undefined,
-  upstream: Upstream,
   { startups }: Settings,
   scratch: string,
   progress: Progress,
 ): Promise<Startup | undefined> {
   if (gateway === undefined || startups === 0) return undefined;
   progress.stage(`starting the gateway cold, ${startups} times`);
-  return measureStartup(gateway, await sourceOf("empty", upstream), startups, scratch);
+  return measureStartup(gateway, emptied(gateway), startups, scratch);
 }
 
 class Bench {

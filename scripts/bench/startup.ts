@@ -1,5 +1,5 @@
 // What a cold start costs. Two measures: CPU of a fresh workerd from its launch to its first answer, against one that
-// runs an empty Worker (so the runtime's own start cancels out); and the profile of `wrangler check startup`, which sees
+// runs an empty Worker with the same bindings (so the runtime's own start cancels out); and the profile of `wrangler check startup`, which sees
 // the script's evaluation alone, in a few coarse samples.
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -132,10 +132,10 @@ interface DeclaredObject {
 }
 
 /** Entry of a Worker that is only there to be compared with. */
-const entryOf = (name: Exclude<WorkerName, GatewayName> | "empty"): string => `${BENCH_FOLDER}/${name}.ts`;
+const entryOf = (name: Exclude<WorkerName, GatewayName>): string => `${BENCH_FOLDER}/${name}.ts`;
 
 export async function sourceOf(
-  name: WorkerName | "empty",
+  name: WorkerName,
   upstream: Upstream,
   kinds: readonly Kind[] = [],
   readable = false,
@@ -147,6 +147,20 @@ export async function sourceOf(
     ...(await common(name, bundleWorker(entryOf(name), readable))),
     vars: { UPSTREAM: upstream.origin, AUTHORITY: upstream.authority },
   };
+}
+
+/**
+ * A Worker that is nothing, with the bindings of `gateway`: what the runtime needs to start it (an alarm clock and a disk for objects, the
+ * Worker that plays KV) is no cost of the gateway's code.
+ */
+export function emptied(gateway: WorkerSource): WorkerSource {
+  const classes = (gateway.objects ?? []).map(
+    ({ className }) => `export class ${className} extends DurableObject {}\n`,
+  );
+  const script = `import { DurableObject } from "cloudflare:workers";
+${classes.join("")}export default { fetch: () => new Response("ok") };
+`;
+  return { ...gateway, name: "empty", script };
 }
 
 const namesEdge = ({ cache }: WrittenPolicy): boolean =>
