@@ -12,9 +12,18 @@ import type { AiWalk } from "./walk.ts";
 
 const BYPASS = cacheStatusMember({ kind: "fwd", reason: "bypass" });
 
+/** On each of them; a copy costs less than setting them. */
+const JSON_FIELDS = new Headers({
+  "content-type": "application/json",
+  via: `1.1 ${GATEWAY}`,
+  "cache-status": BYPASS,
+});
+
 export function json(walk: AiWalk, body: JsonObject | string, status = 200): Response {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return dress(walk, new Response(text, { status, headers: { "content-type": "application/json" } }));
+  const headers = new Headers(JSON_FIELDS);
+  tell(walk, headers);
+  return new Response(text, { status, headers });
 }
 
 export function refuse(walk: AiWalk, failure: Failure): Response {
@@ -39,10 +48,16 @@ export function refuse(walk: AiWalk, failure: Failure): Response {
 
 export function dress(walk: AiWalk, answer: Response): Response {
   const { headers } = answer;
-  headers.set("x-correlation-id", walk.correlationId);
-  headers.set("traceparent", walk.traceparent);
   headers.append("via", `1.1 ${GATEWAY}`);
   if (!headers.has("cache-status")) headers.append("cache-status", BYPASS);
+  tell(walk, headers);
+  return answer;
+}
+
+/** What is told of this call. */
+function tell(walk: AiWalk, headers: Headers): void {
+  headers.set("x-correlation-id", walk.correlationId);
+  headers.set("traceparent", walk.traceparent);
   const own = serverTiming(GATEWAY, performance.now() - walk.startedAt - walk.upstreamMs);
   headers.append("server-timing", walk.attempts === 0 ? own : `${own}, ${serverTiming("upstream", walk.upstreamMs)}`);
   for (const [name, value] of walk.told) headers.set(name, value);
@@ -50,7 +65,6 @@ export function dress(walk: AiWalk, answer: Response): Response {
   // Official clients tell their users this one.
   headers.set("x-request-id", walk.correlationId);
   if (walk.policy.policy.expose ?? walk.gateway.isLocal) expose(walk, headers);
-  return answer;
 }
 
 function expose(walk: AiWalk, headers: Headers): void {

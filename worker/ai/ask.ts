@@ -5,22 +5,22 @@
 // followed only by larger ones; what only one provider can read goes to no other; the client is told of the last failure,
 // unless all say "later": then of the soonest.
 import { countsForBreaker, type Strike } from "../core/chaos/strike.ts";
-import type { Operation } from "../core/providers/adapter.ts";
-import type { ChatAnswer, ChatRequest } from "../core/providers/chat.ts";
+import type { ChatRequest } from "../core/providers/chat.ts";
 import { withoutOpaque } from "../core/providers/chat.ts";
 import { failureOf } from "../core/providers/classify.ts";
 import type { Failure } from "../core/providers/failures.ts";
-import { isIll, remedyOf } from "../core/providers/failures.ts";
+import { remedyOf } from "../core/providers/failures.ts";
 import { isWell } from "../core/providers/history.ts";
 import { parseObject } from "../core/providers/fields.ts";
 import type { Refusal } from "../core/http/problem.ts";
 import { Attempts } from "../platform/attempts.ts";
-import type { Answer, Exchange } from "../platform/exchange.ts";
-import type { Attempt, InstanceState } from "../platform/instances.ts";
+import type { Exchange } from "../platform/exchange.ts";
+import type { InstanceState } from "../platform/instances.ts";
 import type { Background } from "../platform/news.ts";
 import type { ServiceState } from "../platform/services.ts";
 import { call } from "./call.ts";
 import type { Target } from "./compiled.ts";
+import { good, nothing, refused, type Asked, type Base, type Given } from "./given.ts";
 import { recordAttempt } from "./settle.ts";
 import { stateOf } from "./state.ts";
 import { Incoming } from "./incoming.ts";
@@ -29,26 +29,6 @@ import { isResting, patienceFor, rest, tokenCame, tokenLate } from "./patiences.
 import { ofRefusal } from "./refusals.ts";
 import type { AiWalk } from "./walk.ts";
 import { readText } from "./whole.ts";
-
-/** What a target gave: an answer in whole or begun, or why there is none. */
-export interface Given extends Answer {
-  readonly target: Target;
-  /** Client and provider speak alike, and nothing but the model's name was changed: bytes may pass. */
-  readonly native: boolean;
-  readonly operation: Operation;
-  readonly failure: Failure | undefined;
-  readonly stream: Incoming | undefined;
-  /** Of a whole answer, as it came. */
-  readonly text: string;
-  readonly answer: ChatAnswer | undefined;
-  /** From sending to the whole answer, or to the first delta of a stream that commits. */
-  readonly firstMs: number;
-}
-
-/** `attempt` stands open until whoever reads the answer ends it. */
-export type Asked =
-  | { readonly given: Given; readonly attempt: Attempt | undefined; readonly failure: undefined }
-  | { readonly given: undefined; readonly attempt: undefined; readonly failure: Failure };
 
 /** For a model that no policy names; as the schema's defaults. */
 const ORDINARY_STREAM = { firstTokenMs: 10_000, idleMs: 10_000, totalMs: 600_000 } as const;
@@ -95,8 +75,6 @@ export async function ask(
     return { given: spared, attempt: undefined, failure: undefined };
   return nothing(asking.failure ?? failure ?? failureOf("unavailable"));
 }
-
-const nothing = (failure: Failure): Asked => ({ given: undefined, attempt: undefined, failure });
 
 class Asking implements Exchange<Given> {
   readonly repeatable = true;
@@ -212,7 +190,9 @@ class Asking implements Exchange<Given> {
     if (to !== undefined && struck?.some(({ group }) => group === "faulted") === true && !countsForBreaker(struck)) {
       (this.staged ??= new Set()).add(to);
     }
-    const given = await this.#send(target, deadlineMs, abort ?? new AbortController(), struck);
+    // Whole answers end by themselves, and with the request: what could abort them costs a tenth of such a call.
+    const stop = abort ?? (this.#chat.stream ? new AbortController() : undefined);
+    const given = await this.#send(target, deadlineMs, stop, struck);
     if (this.client.aborted) return given;
     recordAttempt(this.#walk, target, given.failure);
     if (given.failure !== undefined) {
@@ -227,7 +207,7 @@ class Asking implements Exchange<Given> {
   async #send(
     target: Target,
     deadlineMs: number,
-    abort: AbortController,
+    abort: AbortController | undefined,
     strikes: readonly Strike[] | undefined,
   ): Promise<Given> {
     const walk = this.#walk;
@@ -246,29 +226,36 @@ class Asking implements Exchange<Given> {
       deadlineMs,
       strikes,
     };
-    if (this.client.aborted) abort.abort();
-    else this.client.addEventListener("abort", () => abort.abort(), { once: true });
+    if (this.client.aborted) abort?.abort();
+    else if (abort !== undefined) this.client.addEventListener("abort", () => abort.abort(), { once: true });
     const sent = (): void => {
       this.#sent++;
       walk.attempts++;
     };
     const answer = await call(
       walk.gateway,
-      { ...asked, signal: abort.signal, waiter: this },
+      { ...asked, signal: abort?.signal ?? this.client, waiter: this },
       sent,
       () => this.#sent < this.#most,
     );
     const base: Base = { target, native, operation, firstMs: 0 };
     if (!(answer instanceof Response)) {
-      abort.abort();
+      this.#giveUp(abort, answer);
       if (answer.kind === "timeout" && chat.stream) tokenLate(target.key, deadlineMs);
       return refused(base, native ? answer : { ...answer, native: undefined });
     }
-    const given = await (chat.stream
-      ? this.#begin(base, answer, deadlineMs, startedAt, abort)
-      : this.#whole(base, answer, startedAt, abort));
-    if (given.failure !== undefined) abort.abort();
+    const given =
+      chat.stream && abort !== undefined
+        ? await this.#begin(base, answer, deadlineMs, startedAt, abort)
+        : await this.#whole(base, answer, startedAt);
+    if (given.failure !== undefined) this.#giveUp(abort, given.failure);
     return given;
+  }
+
+  /** What it asked for is not wanted any more. Without a means to say so it goes on until the request ends. */
+  #giveUp(abort: AbortController | undefined, { kind }: Failure): void {
+    if (abort !== undefined) abort.abort();
+    else if (kind === "timeout") this.#walk.abandoned = true;
   }
 
   /** A stream up to its first word. */
@@ -299,19 +286,20 @@ class Asking implements Exchange<Given> {
     return { ...good({ ...base, firstMs }, answer), stream };
   }
 
-  async #whole(base: Base, answer: Response, startedAt: number, abort: AbortController): Promise<Given> {
+  async #whole(base: Base, answer: Response, startedAt: number): Promise<Given> {
     const { adapter, provider } = base.target;
     const idleMs = Math.min(
       Math.max(this.#terms.idleMs, provider.service.timeouts.idleMs),
       Math.max(0, this.deadlineAt - Date.now()),
     );
-    const text = await readText(answer, idleMs, abort, this);
+    const read = await readText(answer, idleMs, this);
     const timed = { ...base, firstMs: performance.now() - startedAt };
-    if (text === undefined) return refused(timed, failureOf(abort.signal.aborted ? "timeout" : "cut"));
+    if (typeof read === "string") return refused(timed, failureOf(read));
+    const { text } = read;
     const json = parseObject(text);
     if (json === undefined) return refused(timed, failureOf("invalid_answer"));
-    const read = adapter.read(base.operation, json);
-    if (read !== undefined) return { ...good(timed, answer), text, answer: read };
+    const said = adapter.read(base.operation, json);
+    if (said !== undefined) return { ...good(timed, answer), text, answer: said };
     // An error in an answer that calls itself good.
     return refused(timed, "error" in json ? adapter.failure(500, text, -1) : failureOf("invalid_answer"));
   }
@@ -324,25 +312,4 @@ class Asking implements Exchange<Given> {
     const same = before.slice(0, before.indexOf("/")) === target.provider.name;
     return same ? this.#chat : withoutOpaque(this.#chat);
   }
-}
-
-type Base = Pick<Given, "target" | "native" | "operation" | "firstMs">;
-
-const good = (base: Base, { headers, body }: Response): Given => ({
-  ...base,
-  status: 200,
-  headers,
-  body,
-  failure: undefined,
-  stream: undefined,
-  text: "",
-  answer: undefined,
-});
-
-/** A failure with the status that breakers and the attempt machine understand. */
-function refused(base: Base, failure: Failure): Given {
-  const status = failure.kind === "rate_limited" ? 429 : isIll(failure.kind) ? 503 : 400;
-  const { retryAfterMs } = failure;
-  const headers = new Headers(retryAfterMs === undefined ? {} : { "retry-after-ms": String(retryAfterMs) });
-  return { ...base, status, headers, body: null, failure, stream: undefined, text: "", answer: undefined };
 }

@@ -2,7 +2,8 @@
 // not fall silent. A target that takes the beginning of an answer is given it; one that refuses it, or cannot, is told.
 import type { Failure } from "../core/providers/failures.ts";
 import { askForRest, tokensLeft } from "../core/providers/recovery.ts";
-import { ask, type Asked } from "./ask.ts";
+import { ask } from "./ask.ts";
+import type { Asked } from "./given.ts";
 import type { Target } from "./compiled.ts";
 import type { Rest } from "./stream.ts";
 import type { AiWalk } from "./walk.ts";

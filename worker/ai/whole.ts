@@ -6,30 +6,22 @@ import { within } from "../platform/upstream.ts";
 /** A body of at most this length comes in one go, or hardly at all. */
 const SHORT_BYTES = 64 * 1024;
 
-/** Undefined for a body that was cut, or of which nothing came for `idleMs`: then `stop` aborts what it answers. */
-export async function readText(
-  answer: Response,
-  idleMs: number,
-  stop: AbortController,
-  waiter: Waiter,
-): Promise<string | undefined> {
-  if (answer.body === null) return "";
+/** Told apart from why there is none: it was cut, or nothing came of it for too long. */
+export type Whole = { readonly text: string } | "cut" | "timeout";
+
+/** A body of which nothing comes for `idleMs` goes on until the request ends, or until who asked aborts it. */
+export async function readText(answer: Response, idleMs: number, waiter: Waiter): Promise<Whole> {
+  if (answer.body === null) return { text: "" };
   const declared = contentLength(answer.headers.get("content-length"));
-  if (declared === undefined || declared > SHORT_BYTES) return readByPieces(answer.body, idleMs, stop);
+  if (declared === undefined || declared > SHORT_BYTES) return readByPieces(answer.body, idleMs);
   // Natively: a read in JavaScript costs 30 µs, and a timer for each 15.
   const text = await within(answer.text().then(whole), { waiter, now: Date.now() }, idleMs);
-  if (text === "timeout") stop.abort();
-  return typeof text === "string" ? undefined : text.text;
+  return typeof text === "string" ? (text === "timeout" ? text : "cut") : text;
 }
 
-/** Told apart from why there is none. */
 const whole = (text: string): { readonly text: string } => ({ text });
 
-async function readByPieces(
-  body: ReadableStream<Uint8Array>,
-  idleMs: number,
-  stop: AbortController,
-): Promise<string | undefined> {
+async function readByPieces(body: ReadableStream<Uint8Array>, idleMs: number): Promise<Whole> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let text = "";
@@ -41,15 +33,15 @@ async function readByPieces(
       const read = await Promise.race([reader.read(), silent.promise]);
       clearTimeout(timer);
       if (read === "silent") {
-        stop.abort();
-        return undefined;
+        void reader.cancel().catch(() => {});
+        return "timeout";
       }
-      if (read.done) return text + decoder.decode();
+      if (read.done) return { text: text + decoder.decode() };
       text += decoder.decode(read.value, { stream: true });
     }
   } catch {
     // The provider's connection broke: what came is no answer.
-    return undefined;
+    return "cut";
   } finally {
     clearTimeout(timer);
   }
