@@ -1,8 +1,8 @@
 // The upstream: a process of its own that answers as fast as Node can write prepared bytes, so that the gateway is what
 // is measured. `…/bytes/N` answers N bytes, `/cached/` in its path lets a cache keep them; a request with the field
 // `X-Bench-Echo` gets its own head back as JSON, which is how the proof sees what upstreams receive. `/v1/chat/completions`
-// answers whole, or, asked to stream, tokens that say when they were written, as milliseconds since the epoch. Prints its port to the
-// parent.
+// answers whole, or, asked to stream, tokens that say when they were written, as milliseconds since the epoch. `/redis` plays Upstash's
+// REST interface out of a map: GET, SET and DEL. Prints its port to the parent.
 import net from "node:net";
 import type { Socket } from "node:net";
 
@@ -99,12 +99,36 @@ const CHAT_BODY = JSON.stringify({
 const CHAT_ANSWER = Buffer.from(answerHead(CHAT_BODY.length) + CHAT_BODY, "latin1");
 
 const isChat = (head: string): boolean => head.includes(" /v1/chat/completions ");
+const isRedis = (head: string): boolean => head.startsWith("POST /redis ");
+const isRead = (head: string): boolean => isChat(head) || isRedis(head);
 
-/** `body`: of a question to an AI provider; of others it is read away. */
+const values = new Map<string, string>();
+
+function redis(body: string): string {
+  const [command, key, value] = JSON.parse(body) as [command: string, key: string, value?: string];
+  switch (command.toLowerCase()) {
+    case "get":
+      return JSON.stringify({ result: values.get(key) ?? null });
+    case "set":
+      values.set(key, value ?? "");
+      return '{"result":"OK"}';
+    case "del":
+      return JSON.stringify({ result: Number(values.delete(key)) });
+    default:
+      return JSON.stringify({ error: `ERR unknown command '${command}'` });
+  }
+}
+
+/** `body`: of a question to an AI provider or to Redis; of others it is read away. */
 function answer(socket: Socket, head: string, body: string): void {
   if (isChat(head)) {
     if (/"stream": *true/.test(body)) return streamTokens(socket);
     socket.write(CHAT_ANSWER);
+    return;
+  }
+  if (isRedis(head)) {
+    const text = redis(body);
+    socket.write(answerHead(text.length) + text, "latin1");
     return;
   }
   if (/\r\nx-bench-echo:/i.test(head)) {
@@ -150,10 +174,10 @@ function serve(socket: Socket): void {
     if (skip < 0) {
       const end = rest.indexOf(CHUNKED_END);
       if (end < 0) return false;
-      if (isChat(head)) body = rest.toString("latin1", 0, end);
+      if (isRead(head)) body = rest.toString("latin1", 0, end);
       rest = rest.subarray(end + CHUNKED_END.length);
     } else {
-      if (isChat(head)) body += rest.toString("latin1", 0, skip);
+      if (isRead(head)) body += rest.toString("latin1", 0, skip);
       if (rest.length < skip) {
         skip -= rest.length;
         rest = Buffer.alloc(0);

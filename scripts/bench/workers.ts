@@ -10,14 +10,23 @@ import type { Upstream } from "./programs.ts";
 import type { WorkerSource } from "./runtime.ts";
 import { EXCHANGES, SPREAD, type Kind } from "./traffic.ts";
 
-export type GatewayName = "gateway" | "cached" | "keyed" | "limited" | "edge" | "global" | "everything" | "large";
+export type GatewayName =
+  | "gateway"
+  | "cached"
+  | "keyed"
+  | "limited"
+  | "edge"
+  | "global"
+  | "redis"
+  | "everything"
+  | "large";
 
 interface Features {
   readonly key: boolean;
   readonly limits: boolean;
   readonly cache: boolean;
   /** The one level that hits come from; memory by default. */
-  readonly tiers?: readonly ["edge" | "global"];
+  readonly tiers?: readonly ["edge" | "global" | "redis"];
 }
 
 /** What a gateway has on beside routing, breaker and capture. */
@@ -28,6 +37,7 @@ export const FEATURES: Readonly<Record<GatewayName, Features>> = {
   limited: { key: false, limits: true, cache: false },
   edge: { key: false, limits: false, cache: true, tiers: ["edge"] },
   global: { key: false, limits: false, cache: true, tiers: ["global"] },
+  redis: { key: false, limits: false, cache: true, tiers: ["redis"] },
   everything: { key: true, limits: true, cache: true },
   /** Like `gateway`, under a policy of 1,000 routes and 300 services. */
   large: { key: false, limits: false, cache: false },
@@ -53,7 +63,7 @@ export function benchPolicy(origin: string, name: GatewayName = "gateway", kinds
   return {
     ...policy,
     ...(cache ? {} : { cache: false as const }),
-    ...(tiers === undefined ? {} : { cache: { tiers: [...tiers] } }),
+    ...(tiers === undefined ? {} : { cache: { tiers: [...tiers], ...(tiers[0] === "redis" ? played(origin) : {}) } }),
     ...(key || limits || asksWho ? { security: IDENTITY } : {}),
     ...(kinds.includes("chat") ? aiSections(origin) : {}),
     routes: [
@@ -66,6 +76,9 @@ export function benchPolicy(origin: string, name: GatewayName = "gateway", kinds
     ],
   };
 }
+
+/** Redis, played by the upstream: the token is any secret there is. */
+const played = (origin: string) => ({ redis: { url: `${origin}/redis`, token: { secret: "BENCH_SHARED" } } });
 
 const GUARDED: NonNullable<WrittenPolicy["routes"]> = [
   { match: { path: "/keyed/*" }, service: "orders", auth: "required", rateLimit: "ample" },
