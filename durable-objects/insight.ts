@@ -197,6 +197,7 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
   }
 
   override async alarm(): Promise<void> {
+    const evaluates = Date.now() - this.#evaluatedAt >= EVALUATE_MS;
     for (const job of await this.#schedule.take(Date.now())) {
       switch (job) {
         case "snapshot":
@@ -204,6 +205,8 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
           this.#cache.save();
           break;
         case "evaluate":
+          // The timer has just done it; should memory be lost before it does again, the alarm goes on.
+          if (!evaluates) await this.#schedule.by("evaluate", this.#evaluatedAt + RESUME_MS);
           break;
         case "deliver":
           // Not waited for: a notifier that is slow must not hold up the next evaluation.
@@ -213,7 +216,7 @@ export class InsightObject extends DurableObject<Env> implements InsightRpc {
           this.ctx.waitUntil(this.#exportMetrics());
       }
     }
-    if (Date.now() - this.#evaluatedAt >= EVALUATE_MS) await this.#evaluate();
+    if (evaluates) await this.#evaluate();
   }
 
   /** By a timer while there is traffic, by an alarm while there is none and something to look for. */

@@ -101,7 +101,7 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
     this.#name = report.region;
     const outcome = takeReport(this.#state, report, Date.now());
     const taken = outcome !== "repeated";
-    this.#beats.by(this.#beatDue(Date.now()));
+    this.#beats.by(Date.now() + BEAT_MS);
     this.#checkpoints.by(Date.now() + CHECKPOINT_MS);
     const waits: Promise<unknown>[] = [];
     const { policyError } = report;
@@ -124,6 +124,8 @@ export class RegionObject extends DurableObject<Env> implements RegionRpc {
       if (report.security !== undefined) this.#security.take(report.security, kept);
       this.#cache.take(report);
     }
+    // Not sooner: what the report tells goes on as a whole.
+    this.#beats.by(this.#beatDue(Date.now()));
     if (asks) await this.#exchange(urgentServices(report), URGENT_TIMEOUT_MS);
     return this.#reply(report.discovered, this.#services.leasesOf(report.isolate), report.ledgers);
   }

@@ -1,3 +1,5 @@
+// The real RegionObject, by itself and among neighbours that the test plays.
+// Length: one stand of neighbours and one clock for all that one object does.
 import { reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -246,6 +248,21 @@ it("passes on at once what the only isolate reports, and with the others' once t
     expect(batches).toHaveLength(2);
     await beat();
     expect(batches.slice(2)).toEqual([[2, 2_800]]);
+  });
+});
+
+it("passes on what the only isolate reports as a whole, however late ControlObject answers", async () => {
+  const told: number[] = [];
+  const rollup = async ({ slices }: RollupBatch) => void told.push(slices["fleet"]?.requests ?? 0);
+  const answered = Promise.withResolvers<ControlAnswer>();
+  await among({ rollup, news: () => answered.promise }, async (object) => {
+    const reporting = object.report(report({ slices: [{ route: "r", service: "users", requests: 10 }] }));
+    await vi.advanceTimersByTimeAsync(300);
+    expect(told).toEqual([]);
+    answered.resolve(NO_NEWS);
+    await reporting;
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([10]);
   });
 });
 
