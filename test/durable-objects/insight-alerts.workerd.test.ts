@@ -131,3 +131,14 @@ it("resolves what its rule leaves behind when the policy drops it", async () => 
     expect(state.storage.sql.exec("SELECT rule FROM alert_rules").toArray()).toEqual([]);
   });
 });
+
+it("keeps an alarm ahead while a timer evaluates, so that it goes on should its memory be lost", async () => {
+  await policy([{ name: "any", when: "metrics.requests > 0" }]);
+  await tell(fleet({ requests: 1 }));
+  await runInDurableObject(insight(), () => vi.advanceTimersByTimeAsync(5_000));
+  // It rings just after the timer has evaluated.
+  expect(await runDurableObjectAlarm(insight())).toBe(true);
+  await runInDurableObject(insight(), async (_, state) => {
+    expect(await state.storage.getAlarm()).toBe(START + 5_000 + 30_000);
+  });
+});

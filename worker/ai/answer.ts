@@ -12,10 +12,12 @@ import type { AiWalk } from "./walk.ts";
 
 const BYPASS = cacheStatusMember({ kind: "fwd", reason: "bypass" });
 
+const VIA = `1.1 ${GATEWAY}`;
+
 /** On each of them; a copy costs less than setting them. */
 const JSON_FIELDS = new Headers({
   "content-type": "application/json",
-  via: `1.1 ${GATEWAY}`,
+  via: VIA,
   "cache-status": BYPASS,
 });
 
@@ -48,7 +50,7 @@ export function refuse(walk: AiWalk, failure: Failure): Response {
 
 export function dress(walk: AiWalk, answer: Response): Response {
   const { headers } = answer;
-  headers.append("via", `1.1 ${GATEWAY}`);
+  headers.append("via", VIA);
   if (!headers.has("cache-status")) headers.append("cache-status", BYPASS);
   tell(walk, headers);
   return answer;

@@ -190,7 +190,7 @@ class Asking implements Exchange<Given> {
     if (to !== undefined && struck?.some(({ group }) => group === "faulted") === true && !countsForBreaker(struck)) {
       (this.staged ??= new Set()).add(to);
     }
-    // Whole answers end by themselves, and with the request: what could abort them costs a tenth of such a call.
+    // Whole answers end by themselves, and with the request: what could abort them costs each call a controller and two listeners.
     const stop = abort ?? (this.#chat.stream ? new AbortController() : undefined);
     const given = await this.#send(target, deadlineMs, stop, struck);
     if (this.client.aborted) return given;

@@ -7,7 +7,7 @@ export interface Piece {
   readonly isCode: boolean;
 }
 
-/** Made at its first use: that takes ten milliseconds, a tenth of a cold start. */
+/** Made at its first use: that takes ten milliseconds, which most isolates never need to spend. */
 let segmenter: Intl.Segmenter | undefined;
 
 /** Before a name or a number these end no sentence. */
