@@ -48,6 +48,28 @@ test("the client gets each piece as it comes, and the next one the whole from me
   expect(second.header("cache-status")).toContain("hit");
 });
 
+test("a client that has the new answer already is told before the body is whole, and whoever comes then shares it", async () => {
+  const body = Promise.withResolvers<void>();
+  const date = new Date(Date.now() - 60_000).toUTCString();
+  upstream.play({ headers: { Date: date, "Cache-Control": "max-age=1", ETag: '"old"' }, body: "before" });
+  await get(rig.g1, "/has-it");
+  upstream.play(async (exchange) => {
+    await exchange.head(200, { ...FRESH, ETag: '"new"', "Content-Length": "5" });
+    await body.promise;
+    await exchange.write("after");
+  });
+  const told = await get(rig.g1, "/has-it", { "If-None-Match": '"new"' });
+  expect(told.status).toBe(304);
+  const follower = get(rig.g1, "/has-it");
+  // Of two requests on the same isolate the first was looked at once the second is answered.
+  await get(rig.g1, "/_sluice/ready");
+  body.resolve();
+  const shared = await follower;
+  expect(shared.text).toBe("after");
+  expect(shared.header("cache-status")).toContain("; collapsed");
+  expect(upstream.count).toBe(2);
+});
+
 test("a client that does not read holds up nobody", async () => {
   const body = "x".repeat(2_000_000);
   upstream.play({ headers: FRESH, body });

@@ -19,8 +19,8 @@ interface Step {
   readonly at?: string;
   /** What the upstream answers, should it be asked; "cut": it hangs up. 200 `body` without fields by default. */
   readonly answer?: Reply | "cut";
-  /** `hit`: the upstream is not asked. `miss`: it is. `asks`: it is, with conditions. */
-  readonly expect: "hit" | "miss" | "asks";
+  /** `hit`: the upstream is not asked. `shares`: nor then, but the body may still be on its way. `miss`: it is. `asks`: it is, with conditions. */
+  readonly expect: "hit" | "shares" | "miss" | "asks";
   readonly status?: number;
   readonly text?: string;
   /** Of the answer; null: absent. */
@@ -69,7 +69,7 @@ async function expectPlay(steps: readonly Step[]): Promise<void> {
       ...(step.body === undefined ? {} : { body: step.body }),
     });
     expect(`${where} ${(count.get(key) ?? 0) > before ? "went forward" : "was answered"}`).toBe(
-      `${where} ${step.expect === "hit" ? "was answered" : "went forward"}`,
+      `${where} ${step.expect === "hit" || step.expect === "shares" ? "was answered" : "went forward"}`,
     );
     check(where, step, got, last.get(key));
   }
@@ -90,6 +90,7 @@ function check(where: string, step: Step, got: Answer, seen: Received | undefine
   if (step.expect === "asks") expect(`${where}: ${asked}`).not.toBe(`${where}: undefined`);
   const members = (got.header("cache-status") ?? "").split(",").filter((each) => each.trim().startsWith("sluice"));
   expect(`${where}: ${members.length} members`).toBe(`${where}: 1 members`);
+  if (step.expect === "shares") expect(members[0]).toMatch(/^sluice; (hit|fwd=uri-miss;.*collapsed)/);
   if (step.expect === "hit" && got.status < 400) {
     expect(members[0]).toContain("sluice; hit");
     expect(got.header("age")).toMatch(/^\d+$/);
@@ -443,7 +444,8 @@ describe.concurrent("validation", () => {
           status: 304,
           seen: { "If-None-Match": '"a"' },
         },
-        { expect: "hit", text: "body" },
+        // The client was told before the body was whole.
+        { expect: "shares", text: "body" },
       ],
     ],
     [

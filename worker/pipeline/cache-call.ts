@@ -46,7 +46,7 @@ export interface Found {
   readonly selected: StoredEntry | undefined;
   readonly why: Usability;
   readonly collapsed: boolean;
-  /** Others wait for it. */
+  /** Others wait for it from the start. */
   readonly fill: Fill | undefined;
   /** Why it goes forward, where that does not show in the rest. */
   readonly reason?: ForwardReason | undefined;
@@ -68,6 +68,8 @@ export class CacheCall implements Call {
   /** A stored beginning that is being completed. */
   #begun: StoredEntry | undefined = undefined;
   #requestedAt: number;
+  /** Others wait for it. */
+  #fill: Fill | undefined;
 
   constructor(walk: Walk, options: CacheOptions, found: Found) {
     this.#walk = walk;
@@ -78,6 +80,7 @@ export class CacheCall implements Call {
     this.#requestedAt = found.requestedAt ?? walk.now;
     if (walk.method !== "HEAD") this.#prepare();
     const { fill } = found;
+    this.#fill = fill;
     // Whoever waits for it learns when its client leaves before anything came.
     if (fill !== undefined) walk.request.signal.addEventListener("abort", () => this.goesOn || fill.end("alone"));
   }
@@ -119,7 +122,7 @@ export class CacheCall implements Call {
 
   /** Nothing was kept, or its own promise tells: nobody waits for what will not come. */
   #settled(given: Response | Refusal): Response | Refusal {
-    if (!this.goesOn) this.#found.fill?.end("alone");
+    if (!this.goesOn) this.#fill?.end("alone");
     return given;
   }
 
@@ -140,7 +143,7 @@ export class CacheCall implements Call {
 
   /** Nothing will come of it. */
   drop(): void {
-    this.#found.fill?.end("alone");
+    this.#fill?.end("alone");
   }
 
   // --- nothing better to be had ---
@@ -178,7 +181,7 @@ export class CacheCall implements Call {
       const meta = { ...decision.meta, bodyBytes: entry.meta.bodyBytes, method: entry.meta.method };
       current = this.#store.update(entry, meta, walk.ctx);
       this.#mark(true);
-      this.#found.fill?.end("stored");
+      this.#fill?.end("stored");
     } else if (decision.why === "no-store" || decision.why === "private") {
       this.#store.forget(this.#found.key, walk.ctx);
     }
@@ -282,12 +285,20 @@ export class CacheCall implements Call {
       }
     }
     const has = meta !== undefined && this.#clientHas(meta);
+    if (has) this.#lead();
     const declared = total === undefined ? undefined : total - (begun?.byteLength ?? 0);
     const kept = keepBody(body!, { declared, mostBytes: this.#mostBytes, before: begun, forClient: !has });
     this.#walk.ctx.waitUntil(kept.done);
     if (meta !== undefined) void kept.whole.then((bytes) => this.#kept(meta, bytes));
     if (has) return notModified(headers);
     return new Response(kept.readable, { status, statusText, headers, encodeBody: "manual" });
+  }
+
+  /** Who asks conditionally leads nobody, for a 304 is of use to nobody else; what came is a whole answer, and is under way. */
+  #lead(): void {
+    const { key } = this.#found;
+    if (this.#options.collapse === false || this.#fill !== undefined || this.#store.fills.has(key)) return;
+    this.#fill = this.#store.lead(key, Date.now());
   }
 
   /** Its own conditions did not go to the upstream, for ours did: they are answered here (RFC 9111 §4.3.2). */
@@ -312,7 +323,7 @@ export class CacheCall implements Call {
 
   /** Whole, or undefined: then it never was. */
   #kept(meta: EntryMeta, bytes: Uint8Array<ArrayBuffer> | undefined): void {
-    const { fill, key } = this.#found;
+    const { key } = this.#found;
     const store = this.#store;
     let end: "stored" | "alone" = "alone";
     if (bytes === undefined) this.goesOn = false;
@@ -325,7 +336,7 @@ export class CacheCall implements Call {
         if (stored !== undefined && meta.key === key) end = "stored";
       }
     }
-    fill?.end(end);
+    this.#fill?.end(end);
   }
 
   get #mostBytes(): number {
