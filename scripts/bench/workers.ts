@@ -43,7 +43,7 @@ export const FEATURES: Readonly<Record<GatewayName, Features>> = {
   large: { key: false, limits: false, cache: false },
 };
 
-const OTHERS = ["bare", "floor", "map"] as const;
+const OTHERS = ["bare", "floor", "reading", "map"] as const;
 export const WORKERS = [...OTHERS, ...(Object.keys(FEATURES) as GatewayName[])] as const;
 export type WorkerName = (typeof WORKERS)[number];
 

@@ -2,7 +2,7 @@
 // no routing, no policy, no deadline, no counting. It keeps back and adds exactly the fields that the gateway does, and
 // the benchmark refuses to run when the two differ by one. Each line is the cheapest form that was measured on workerd:
 // an init object rather than a Request (which copies `cf` and more), one pass over the names, `new Response(body, r)`.
-interface Env {
+export interface Env {
   readonly UPSTREAM: string;
   readonly AUTHORITY: string;
 }
@@ -117,51 +117,59 @@ function forwardHeaders(received: Headers, scheme: string, authority: string, id
 }
 
 export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
-    const began = performance.now();
-    const { url, headers: received } = request;
-    const slash = url.indexOf("/", 8);
-    const scheme = url.charCodeAt(4) === 58 ? "http" : "https";
-    const authority = url.slice(scheme.length + 3, slash);
-    const id = received.get("x-correlation-id") ?? newId();
-    const parent = received.get("traceparent");
-    const trace = `00-${parent === null ? random32() + random32() + random32() + random32() : parent.slice(3, 35)}-${random32()}${random32()}-01`;
-
-    const sent = performance.now();
-    const upstream = await fetch(env.UPSTREAM + url.slice(slash), {
-      method: request.method,
-      headers: forwardHeaders(received, scheme, authority, id, trace),
-      body: request.body,
-      redirect: "manual",
-    });
-    const upstreamMs = performance.now() - sent;
-
-    const answer = new Response(upstream.body, upstream);
-    const { headers, status } = answer;
-    const connection = headers.get("connection");
-    if (connection !== null && connection !== "keep-alive") dropNamed(headers, connection);
-    if (headers.has("proxy-connection")) headers.delete("proxy-connection");
-    if (headers.has("alt-svc")) headers.delete("alt-svc");
-    if (status === 201 || (status >= 300 && status < 400)) {
-      const location = headers.get("location");
-      if (location !== null && location.startsWith(env.UPSTREAM)) {
-        headers.set("location", `${scheme}://${authority}${location.slice(env.UPSTREAM.length)}`);
-      }
-    }
-    if (headers.has("set-cookie")) rewriteCookies(headers, env.AUTHORITY);
-    headers.set("x-correlation-id", id);
-    headers.set("traceparent", trace);
-    headers.append("via", "1.1 sluice");
-    headers.append("cache-status", "sluice; fwd=bypass");
-    const ownMs = performance.now() - began - upstreamMs;
-    headers.append("server-timing", `sluice;dur=${tenths(ownMs)}, upstream;dur=${tenths(upstreamMs)}`);
-    headers.set("x-sluice-generation", "1");
-    headers.set("x-sluice-service", "orders");
-    headers.set("x-sluice-instance", "orders-1");
-    headers.set("x-sluice-attempts", "1");
-    return answer;
-  },
+  fetch: (request: Request, env: Env): Promise<Response> => forward(request, env, request.body),
 };
+
+/** `take`: what goes to the client of an answer instead of its body as it is; for `reading.ts`. */
+export async function forward(
+  request: Request,
+  env: Env,
+  body: ReadableStream | string | null,
+  take?: (upstream: Response) => Promise<string>,
+): Promise<Response> {
+  const began = performance.now();
+  const { url, headers: received } = request;
+  const slash = url.indexOf("/", 8);
+  const scheme = url.charCodeAt(4) === 58 ? "http" : "https";
+  const authority = url.slice(scheme.length + 3, slash);
+  const id = received.get("x-correlation-id") ?? newId();
+  const parent = received.get("traceparent");
+  const trace = `00-${parent === null ? random32() + random32() + random32() + random32() : parent.slice(3, 35)}-${random32()}${random32()}-01`;
+
+  const sent = performance.now();
+  const upstream = await fetch(env.UPSTREAM + url.slice(slash), {
+    method: request.method,
+    headers: forwardHeaders(received, scheme, authority, id, trace),
+    body,
+    redirect: "manual",
+  });
+  const upstreamMs = performance.now() - sent;
+
+  const answer = new Response(take === undefined ? upstream.body : await take(upstream), upstream);
+  const { headers, status } = answer;
+  const connection = headers.get("connection");
+  if (connection !== null && connection !== "keep-alive") dropNamed(headers, connection);
+  if (headers.has("proxy-connection")) headers.delete("proxy-connection");
+  if (headers.has("alt-svc")) headers.delete("alt-svc");
+  if (status === 201 || (status >= 300 && status < 400)) {
+    const location = headers.get("location");
+    if (location !== null && location.startsWith(env.UPSTREAM)) {
+      headers.set("location", `${scheme}://${authority}${location.slice(env.UPSTREAM.length)}`);
+    }
+  }
+  if (headers.has("set-cookie")) rewriteCookies(headers, env.AUTHORITY);
+  headers.set("x-correlation-id", id);
+  headers.set("traceparent", trace);
+  headers.append("via", "1.1 sluice");
+  headers.append("cache-status", "sluice; fwd=bypass");
+  const ownMs = performance.now() - began - upstreamMs;
+  headers.append("server-timing", `sluice;dur=${tenths(ownMs)}, upstream;dur=${tenths(upstreamMs)}`);
+  headers.set("x-sluice-generation", "1");
+  headers.set("x-sluice-service", "orders");
+  headers.set("x-sluice-instance", "orders-1");
+  headers.set("x-sluice-attempts", "1");
+  return answer;
+}
 
 /** A cookie's Domain names the upstream, which the client does not know: without one it is the gateway's host. */
 function rewriteCookies(headers: Headers, authority: string): void {
