@@ -3,12 +3,14 @@
 // than they compute, so more of them run at once than there are cores, after the others.
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 const workerdTests = "test/**/*.workerd.test.ts";
 const gatewayTests = "test/gateway/**/*.test.ts";
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     coverage: { provider: "istanbul", include: ["worker/**", "durable-objects/**"], reporter: ["text"] },
     projects: [
       {
@@ -50,7 +52,7 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 120_000,
           pool: "forks",
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 2 },
         },
       },

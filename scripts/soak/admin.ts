@@ -44,13 +44,17 @@ export class Admin {
   /** Every page of a list; undefined when one of them was not to be had. */
   async list<T>(region: number, path: string, limit = 200): Promise<T[] | undefined> {
     const items: T[] = [];
-    for (let before: number | null | undefined; before !== null;) {
-      const from: string = before === undefined ? "" : `&before=${before}`;
+    const seen = new Set<string>();
+    for (let cursor: string | null = ""; cursor !== null;) {
+      const from: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
       const answer = await this.ask(region, `${path}?limit=${limit}${from}`);
       if (answer.status !== 200) return undefined;
-      const page = JSON.parse(answer.text) as { items: T[]; next: number | null };
+      const page = JSON.parse(answer.text) as { items: T[]; next: string | null };
       items.push(...page.items);
-      before = page.next;
+      cursor = page.next;
+      if (cursor !== null && seen.has(cursor))
+        throw new Error(`${path} has a page behind ${cursor} that ends there again`);
+      if (cursor !== null) seen.add(cursor);
     }
     return items;
   }
