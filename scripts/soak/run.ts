@@ -178,7 +178,8 @@ class Soak {
       patienceMs: { well: LONGEST_MS.well + this.#of.graceMs, rough: LONGEST_MS.rough + this.#of.graceMs },
     });
     this.#closing.push(async () => this.#traffic.close());
-    this.#forecast = new Forecast(this.#chance, regions);
+    // Of its own: how often others draw depends on the machine.
+    this.#forecast = new Forecast(seededChance(seed + 12), regions);
     await this.#eventually("the first policy", () => this.#operator.push());
     await this.#everywhereReady();
     await this.#operator.makeKey();

@@ -264,6 +264,23 @@ describe("what the keeper of instances is told", () => {
     expect(region.calls).toBe(calls);
   });
 
+  it("is heard within six seconds of the region's return, however long it was away", async () => {
+    const { region, isolate, request, ctx } = await stood();
+    const second = async () => {
+      await within(1_000, request());
+      if (isolate.reporter.due(Date.now())) ctx.waitUntil(isolate.reporter.send());
+    };
+    region.fault = "throws";
+    for (let seconds = 0; seconds < 600; seconds++) await second();
+    Object.assign(region, { fault: "", generation: 7, text: document("b") });
+    let seconds = 0;
+    while ((await request()).generation !== 7 && seconds < 60) {
+      await second();
+      seconds++;
+    }
+    expect(seconds).toBeLessThanOrEqual(6);
+  });
+
   it("reaches the region with its wishes, at once for those who wait for them, and nobody waits longer than he would", async () => {
     const { region, source, isolate, ctx } = await stood();
     source.leases.mockReturnValue({ want: ["a/one"], back: [] });

@@ -2,6 +2,7 @@
 // also outlives a restart. It asks at most once a second, once for all who wait; while `ControlObject` is away the last
 // news stands.
 import { CONTROL_NAME } from "../core/protocol/names.ts";
+import { longestNewsRestMs } from "../core/protocol/pace.ts";
 import type { News, Operation, PolicyDocument, RegionLoad } from "../core/protocol/objects.ts";
 import type { Epochs } from "../core/protocol/reports.ts";
 import type { Env } from "./env.ts";
@@ -40,6 +41,7 @@ export class ControlNews {
 
   /** `load`: what this region sends where, told with each question. */
   constructor(env: Pick<Env, "CONTROL">, sql: SqlStorage, load?: () => RegionLoad) {
+    this.offPath.longestRestMs = longestNewsRestMs(0);
     this.#env = env;
     this.#load = load;
     this.#sql = sql;

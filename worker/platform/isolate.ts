@@ -252,6 +252,7 @@ export class Isolate {
     if (behindMs >= 0 && behindMs < OVERTAKEN_MS) return;
     this.#toldAt = reply.at;
     this.#reportIntervalMs = reply.nextReportMs;
+    this.region.reportsEvery(reply.nextReportMs);
     if (reply.ledgers !== undefined) this.orders.take(reply.ledgers);
     source.hear?.(reply, this.now());
   }

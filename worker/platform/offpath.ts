@@ -1,5 +1,5 @@
 // Every call to an object or to KV goes through here: at most two seconds each, counted, and given up for a while
-// after five failures in a row (5 s, doubling to 60 s), so that a dead dependency costs a bounded number of waits.
+// after five failures in a row (5 s, doubling to a minute at most), so that a dead dependency costs a bounded number of waits.
 // A call that hangs, throws, or whose object dies while being made all look the same: a refusal. `.overloaded` is
 // such a failure too: nothing is ever tried a second time here.
 import { hasAnswered, hasFailed, isProven, reliability, type Reliability } from "../core/protocol/pace.ts";
@@ -20,6 +20,8 @@ export class OffPath {
   failures = 0;
   /** Calls not made because the dependency was resting. */
   skipped = 0;
+  /** Ms; left out, a minute. */
+  longestRestMs: number | undefined = undefined;
   /** Of the last call that failed; empty when the last one succeeded. */
   lastFailure = "";
   #now: () => number;
@@ -84,7 +86,7 @@ export class OffPath {
     if (kind === "timeout") this.timeouts++;
     else this.failures++;
     this.lastFailure = message;
-    hasFailed(this.#reliability, this.#now(), this.#failuresToRest);
+    hasFailed(this.#reliability, this.#now(), this.#failuresToRest, this.longestRestMs);
     return refuse({ kind, message });
   }
 }

@@ -3,6 +3,7 @@
 // When the object is away the caller gets a refusal and goes on with what it knows.
 import type { LedgerNumbers } from "../core/protocol/ledgers.ts";
 import { regionObjectName } from "../core/protocol/names.ts";
+import { longestNewsRestMs } from "../core/protocol/pace.ts";
 import type { RegionNews } from "../core/protocol/objects.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Policy } from "../core/policy/schema.ts";
@@ -71,6 +72,12 @@ export class RegionLink {
     this.#env = env;
     this.name = env.REGION_NAME ?? "";
     this.offPath = new OffPath("RegionObject", now);
+    this.reportsEvery(0);
+  }
+
+  /** Ms between this isolate's reports, as the region wishes: however long it was away, it is asked again as often. */
+  reportsEvery(ms: number): void {
+    this.offPath.longestRestMs = longestNewsRestMs(ms);
   }
 
   /** Chooses the region; a call after it was chosen under a policy changes nothing. */

@@ -4,7 +4,7 @@
 // and an isolate with a request a second hears verdicts once a second. Where requests follow closely, one that was just
 // answered takes the report over: then nobody is likely to wait for the thread. A report that may have been lost is sent again
 // under its own number, which the region counts once; what happens meanwhile stays with its counters.
-import { LONGEST_WAIT_MS, reportWaitMs, TAKE_OVER_MS } from "../core/protocol/pace.ts";
+import { AFTER_ANSWER_MS, LONGEST_WAIT_MS, reportWaitMs, TAKE_OVER_MS } from "../core/protocol/pace.ts";
 import type { Reply, Report } from "../core/protocol/reports.ts";
 import type { Result } from "../core/result/result.ts";
 import { after } from "./after.ts";
@@ -12,8 +12,6 @@ import type { Background } from "./news.ts";
 import { CALL_TIMEOUT_MS, type CallFailure } from "./offpath.ts";
 
 const FIRST_INTERVAL_MS = 1_000;
-/** Until the answer of the request at hand is written: its body goes on after it was settled. */
-const AFTER_ANSWER_MS = 2;
 const FORGET_REPLY_MS = CALL_TIMEOUT_MS + 500;
 
 /** What a report tells, gathered anew each time: counts since the last gathering. */

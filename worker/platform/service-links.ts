@@ -7,6 +7,7 @@
 import type { CompiledPolicy, CompiledService } from "../core/policy/compiled.ts";
 import { serviceObjectName } from "../core/protocol/names.ts";
 import type { ServiceBatch, ServiceNews, ServiceSettings } from "../core/protocol/objects.ts";
+import { longestNewsRestMs } from "../core/protocol/pace.ts";
 import type { MergedBatch } from "../core/protocol/region.ts";
 import type { Registry, Reply, ServiceHealth, Verdict } from "../core/protocol/reports.ts";
 import { NEWS_LIFE_MS } from "../core/resilience/gate.ts";
@@ -221,8 +222,10 @@ export class ServiceLinks {
     let link = this.#links.get(service);
     if (link === undefined) {
       if (this.#links.size >= MOST_SERVICES) this.#drop(this.#links.keys().next().value!);
+      const offPath = new OffPath(`ServiceObject ${service}`);
+      offPath.longestRestMs = longestNewsRestMs(0);
       link = {
-        offPath: new OffPath(`ServiceObject ${service}`),
+        offPath,
         settings: undefined,
         told: undefined,
         operation: 0,

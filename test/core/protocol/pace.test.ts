@@ -3,6 +3,7 @@ import {
   hasAnswered,
   hasFailed,
   isProven,
+  longestNewsRestMs,
   newsPatienceMs,
   reliability,
   reportWaitMs,
@@ -52,6 +53,25 @@ describe("rest", () => {
     expect(isProven(region)).toBe(false);
     hasAnswered(region);
     expect([isProven(region), region.failuresInARow, region.rests]).toEqual([true, 0, 0]);
+  });
+
+  it("is no longer than news is good, or than ordinary reports are apart, where an operator's word comes from", () => {
+    for (const [intervalMs, longestMs] of [
+      [0, 5_000],
+      [1_000, 5_000],
+      [12_000, 12_000],
+      [90_000, 60_000],
+    ] as const) {
+      const region = reliability();
+      let now = NOW;
+      let rest = 0;
+      for (let failures = 0; failures < 20; failures++) {
+        hasFailed(region, now, undefined, longestNewsRestMs(intervalMs));
+        rest = region.restUntil - now;
+        now = Math.max(now, region.restUntil);
+      }
+      expect(rest).toBe(longestMs);
+    }
   });
 
   it("is not made longer by calls that were under way together", () => {

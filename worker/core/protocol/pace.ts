@@ -8,6 +8,8 @@ const REPORT_JITTER = 0.2;
 const SHORTEST_WAIT_MS = 100;
 /** Before the turn of a report, in which a request that is answered may take it over. Less than the shortest wait. */
 export const TAKE_OVER_MS = 50;
+/** Until the answer of the request that takes it over is written: its body goes on after it was settled. */
+export const AFTER_ANSWER_MS = 2;
 /** `waitUntil` lives for 30 s after the answer: a wait and a call must fit. */
 export const LONGEST_WAIT_MS = 20_000;
 
@@ -80,11 +82,23 @@ export function hasAnswered(of: Reliability): void {
   of.answered = true;
 }
 
-/** Five failures in a row, and it is left alone for 5 s, doubling to 60 s. */
-export function hasFailed(of: Reliability, now: number, failuresToRest: number = FAILURES_TO_REST): void {
+/**
+ * The longest that whoever passes on an operator's word is left alone, ms: what was revoked or purged while it was away must not wait
+ * longer than news is good once it is back. Asking it so often costs it no more than ordinary reports do.
+ */
+export const longestNewsRestMs = (reportIntervalMs: number): number =>
+  Math.min(LONGEST_REST_MS, Math.max(FIRST_REST_MS, reportIntervalMs));
+
+/** Five failures in a row, and it is left alone for 5 s, doubling to `longestRestMs`. */
+export function hasFailed(
+  of: Reliability,
+  now: number,
+  failuresToRest: number = FAILURES_TO_REST,
+  longestRestMs: number = LONGEST_REST_MS,
+): void {
   of.failuresInARow++;
   // Calls that were under way together fail together: only one that was made after a rest lengthens the next.
   if (of.failuresInARow < failuresToRest || now < of.restUntil) return;
-  of.restUntil = now + Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** of.rests);
+  of.restUntil = now + Math.min(longestRestMs, FIRST_REST_MS * 2 ** of.rests);
   of.rests++;
 }
