@@ -72,6 +72,21 @@ describe("a call off the path", () => {
     expect(offPath.restUntil - Date.now()).toBe(5_000);
   });
 
+  it("is made by one alone after a rest, until that one is answered or over", async () => {
+    const offPath = new OffPath("it");
+    for (let n = 0; n < 5; n++) await offPath.call(fail);
+    await vi.advanceTimersByTimeAsync(5_000);
+    const probe = offPath.call(hang);
+    const others = await Promise.all(Array.from({ length: 20 }, () => offPath.call(async () => 1)));
+    expect(others.every((other) => !other.ok && other.error.kind === "resting")).toBe(true);
+    expect(await after(2_000, probe)).toMatchObject({ ok: false, error: { kind: "timeout" } });
+    expect(offPath.restUntil - Date.now()).toBe(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await offPath.call(async () => 1)).toMatchObject({ ok: true });
+    const together = await Promise.all([offPath.call(async () => 1), offPath.call(async () => 2)]);
+    expect(together.every(({ ok }) => ok)).toBe(true);
+  });
+
   it("never rests for an operator", async () => {
     const offPath = new OffPath("it", Date.now, Number.POSITIVE_INFINITY);
     for (let n = 0; n < 20; n++) await offPath.call(fail);

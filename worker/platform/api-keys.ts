@@ -1,7 +1,7 @@
 // What this isolate knows of API keys: records by id, read from KV at first sight and from `ControlObject` where KV has
 // nothing (it spreads slowly), and what the `keys` ledger says of them, which goes before both. A revoked key is refused
-// as soon as the ledger has been heard; an id that nobody knows is not asked about twice. Both stores away: nobody can say,
-// and that is an answer of its own.
+// as soon as the ledger has been heard; an id that nobody knows is not asked about twice. Both stores away: what was last known
+// of a key stands; of one that was never seen nobody can say, and that is an answer of its own.
 import type { LedgerEntry } from "../core/protocol/ledgers.ts";
 import { KEY_CHANGED } from "../core/protocol/ledgers.ts";
 import { apiKeyName } from "../core/protocol/names.ts";
@@ -15,6 +15,8 @@ import { share } from "./share.ts";
 /** A record is read again after this, should no ledger have come by. */
 const RECORD_GOOD_MS = 600_000;
 const MISSING_GOOD_MS = 30_000;
+/** The longest that a store is left alone: who shows a key for the first time is refused meanwhile, though it may be good. */
+const LONGEST_REST_MS = 5_000;
 const MOST_RECORDS = 5_000;
 const MOST_LOOKUPS = 64;
 const LOOKUP_MS = 2_000;
@@ -22,7 +24,7 @@ const KV_CACHE_SECONDS = 60;
 /** What KV says may be this much older than what a ledger has forgotten. */
 const KV_SPREAD_MS = 180_000;
 
-/** `unknown`: neither store could be asked. */
+/** `unknown`: neither store could be asked, and nothing was known before. */
 export type KeyAnswer = KeyRecord | "missing" | "unknown";
 
 interface Kept {
@@ -50,6 +52,7 @@ export class ApiKeys {
     this.#now = now;
     this.kv = new OffPath("KV", now);
     this.control = new OffPath("ControlObject", now);
+    this.kv.longestRestMs = this.control.longestRestMs = LONGEST_REST_MS;
   }
 
   /** Of the `keys` ledger. Those whose records or credentials are to be forgotten; `all` when that cannot be said. */
@@ -105,16 +108,22 @@ export class ApiKeys {
       if (record !== undefined && record.id === id) return this.#keep(id, record);
     }
     const asked = await this.control.call(() => this.#env.CONTROL.getByName(CONTROL_NAME).apiKey(id), LOOKUP_MS);
-    if (!asked.ok) return "unknown";
+    if (!asked.ok) return this.#lastKnown(id);
     const record = asked.value === undefined ? undefined : readKeyRecord(asked.value);
     return this.#keep(id, record ?? "missing");
   }
 
-  #keep(id: string, record: KeyRecord | "missing"): KeyAnswer {
+  /** Revocations and changes are told by the ledger, and take what is known away: what is left has outlived its time alone. */
+  #lastKnown(id: string): KeyAnswer {
+    const known = this.#records.get(id)?.record ?? "missing";
+    return known === "missing" ? "unknown" : this.#keep(id, known, MISSING_GOOD_MS);
+  }
+
+  #keep(id: string, record: KeyRecord | "missing", forMs = RECORD_GOOD_MS): KeyAnswer {
     if (this.#records.size >= MOST_RECORDS) this.#records.clear();
     // What was revoked while it was being read.
     const answer = this.#revoked.has(id) ? "missing" : record;
-    const goodMs = answer === "missing" ? MISSING_GOOD_MS : RECORD_GOOD_MS;
+    const goodMs = answer === "missing" ? MISSING_GOOD_MS : forMs;
     this.#records.set(id, { record: answer, until: this.#now() + goodMs });
     return answer;
   }

@@ -6,6 +6,8 @@ import type { Env } from "./env.ts";
 import { OffPath, Patience, type CallFailure } from "./offpath.ts";
 
 const TICKS = 10;
+/** A limit that fails closed refuses its callers for as long as its object is left alone. */
+const LONGEST_REST_MS = 10_000;
 
 /** Of a request that waits for the object's answer. */
 export const patience = (timeoutMs: number): Patience => new Patience(timeoutMs, TICKS);
@@ -37,7 +39,9 @@ export class LimiterLink {
     let offPath = this.#shards.get(shard);
     if (offPath === undefined) {
       if (shard < 0 || shard >= LIMITER_SHARDS) throw new RangeError(`there is no shard ${shard}`);
-      this.#shards.set(shard, (offPath = new OffPath("LimiterObject", this.#now)));
+      offPath = new OffPath("LimiterObject", this.#now);
+      offPath.longestRestMs = LONGEST_REST_MS;
+      this.#shards.set(shard, offPath);
     }
     return offPath;
   }

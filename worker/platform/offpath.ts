@@ -1,11 +1,14 @@
 // Every call to an object or to KV goes through here: at most two seconds each, counted, and given up for a while
-// after five failures in a row (5 s, doubling to a minute at most), so that a dead dependency costs a bounded number of waits.
+// after five failures in a row (5 s, doubling to a minute at most), then tried by one call alone, so that a dead dependency costs a
+// bounded number of waits.
 // A call that hangs, throws, or whose object dies while being made all look the same: a refusal. `.overloaded` is
 // such a failure too: nothing is ever tried a second time here.
 import { hasAnswered, hasFailed, isProven, reliability, type Reliability } from "../core/protocol/pace.ts";
 import { ok, refuse, type Result } from "../core/result/result.ts";
 
 export const CALL_TIMEOUT_MS = 2_000;
+/** A call whose request was killed never ends: so long after its time it is over. */
+const LOST_MS = 500;
 
 /** `resting`: not asked at all. The message is for the record, never for a client. */
 export interface CallFailure {
@@ -27,6 +30,8 @@ export class OffPath {
   #now: () => number;
   #failuresToRest: number | undefined;
   #reliability: Reliability = reliability();
+  /** Until the call that tries whether it is back is over for sure, epoch ms. */
+  #tryingUntil = 0;
 
   /** Who asks for an operator, once, gives `Infinity`: it never rests. */
   constructor(name: string, now: () => number = Date.now, failuresToRest?: number) {
@@ -64,16 +69,19 @@ export class OffPath {
     timeoutMs: number = CALL_TIMEOUT_MS,
     ticks = 1,
   ): Promise<Result<T, CallFailure>> {
-    if (this.#now() < this.restUntil) {
+    const now = this.#now();
+    if (now < this.restUntil || now < this.#tryingUntil) {
       this.skipped++;
       return refuse({ kind: "resting", message: `${this.name} is left alone after repeated failures` });
     }
+    if (this.#reliability.rests > 0) this.#tryingUntil = now + timeoutMs + LOST_MS;
     this.calls++;
     const patience = new Patience(timeoutMs, ticks);
     try {
       // A missing binding throws here and not in a promise; the async wrapper makes them one.
       const answer = await patience.wait((async () => await work())());
       if (answer === LATE) return this.#fail("timeout", `${this.name} did not answer within ${timeoutMs} ms`);
+      this.#tryingUntil = 0;
       hasAnswered(this.#reliability);
       this.lastFailure = "";
       return ok(answer);
@@ -86,6 +94,7 @@ export class OffPath {
     if (kind === "timeout") this.timeouts++;
     else this.failures++;
     this.lastFailure = message;
+    this.#tryingUntil = 0;
     hasFailed(this.#reliability, this.#now(), this.#failuresToRest, this.longestRestMs);
     return refuse({ kind, message });
   }
