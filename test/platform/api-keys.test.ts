@@ -21,13 +21,13 @@ afterEach(() => {
 
 /** Two stores that the test turns off and on. */
 function stand() {
-  const stores = { away: false, reads: 0 };
+  const stores = { away: false, isKvEmpty: false };
   const read = async () => {
-    stores.reads++;
     if (stores.away) throw new Error("internal error");
     return JSON.stringify(record);
   };
-  const env = { KV: { get: read }, CONTROL: { getByName: () => ({ apiKey: read }) } } as unknown as Env;
+  const get = async () => (stores.isKvEmpty ? null : read());
+  const env = { KV: { get }, CONTROL: { getByName: () => ({ apiKey: read }) } } as unknown as Env;
   const keys = new ApiKeys(env, Date.now);
   return { stores, keys, find: async (id = ID) => keys.find(id, background) };
 }
@@ -46,6 +46,14 @@ describe("with both stores away", () => {
   it("of one that was never seen nobody can say", async () => {
     const { stores, find } = stand();
     stores.away = true;
+    expect(await find()).toBe("unknown");
+  });
+
+  it("one that is gone from KV does not stand", async () => {
+    const { stores, find } = stand();
+    await find();
+    await vi.advanceTimersByTimeAsync(600_000);
+    Object.assign(stores, { away: true, isKvEmpty: true });
     expect(await find()).toBe("unknown");
   });
 

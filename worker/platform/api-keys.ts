@@ -99,6 +99,7 @@ export class ApiKeys {
   async #lookUp(id: string): Promise<KeyAnswer> {
     this.lookups++;
     const now = this.#now();
+    let isKvAway = false;
     if (now >= this.#distrustKvUntil && !this.#changed.has(id)) {
       const read = await this.kv.call(
         () => this.#env.KV.get(apiKeyName(id), { type: "text", cacheTtl: KV_CACHE_SECONDS }),
@@ -106,9 +107,11 @@ export class ApiKeys {
       );
       const record = read.ok && read.value !== null ? readKeyRecord(read.value) : undefined;
       if (record !== undefined && record.id === id) return this.#keep(id, record);
+      isKvAway = !read.ok;
     }
     const asked = await this.control.call(() => this.#env.CONTROL.getByName(CONTROL_NAME).apiKey(id), LOOKUP_MS);
-    if (!asked.ok) return this.#lastKnown(id);
+    // Where KV says that there is none it may have been revoked long ago.
+    if (!asked.ok) return isKvAway ? this.#lastKnown(id) : "unknown";
     const record = asked.value === undefined ? undefined : readKeyRecord(asked.value);
     return this.#keep(id, record ?? "missing");
   }
