@@ -1,9 +1,10 @@
 // Memory over time: one gateway at full load for minutes, under a large policy, by a thousand callers, for fifty thousand URLs, its resident
 // memory read every few seconds. Law: what is bounded grows until it is full and then no more, so a run is judged after its first part.
 import { bundleWorker } from "../bundle.ts";
+import { commit } from "../commit.ts";
 import { cpuMicros, residentBytes } from "./processes.ts";
 import { Generator, startUpstream } from "./programs.ts";
-import { commit, machine } from "./run.ts";
+import { machine } from "./run.ts";
 import { scratchFolder, startWorkerd } from "./runtime.ts";
 import { SPREAD } from "./traffic.ts";
 import { endurancePolicy, gatewaySource } from "./workers.ts";
@@ -34,6 +35,7 @@ const ALLOWED_BYTES = 32 * 2 ** 20;
 const SLICE_MS = 5_000;
 
 export async function measureEndurance(minutes: number, say: (text: string) => void): Promise<Endurance> {
+  const measuredCommit = commit("scripts/bench");
   const scratch = scratchFolder();
   const upstream = await startUpstream();
   const generator = new Generator();
@@ -57,7 +59,7 @@ export async function measureEndurance(minutes: number, say: (text: string) => v
       const after = cpuMicros(runtime.pid);
       return {
         at: new Date().toISOString(),
-        commit: commit(),
+        commit: measuredCommit,
         machine: machine(),
         minutes,
         requests,

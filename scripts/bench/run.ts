@@ -1,8 +1,8 @@
 // One run of the benchmark: build, start, prove, warm up, measure in rounds, and say what was found. What is measured
 // and how stands in docs/performance.md.
-import { execFileSync } from "node:child_process";
 import os from "node:os";
-import { bundleWorker, root } from "../bundle.ts";
+import { bundleWorker } from "../bundle.ts";
+import { commit } from "../commit.ts";
 import { API_KEY } from "./callers.ts";
 import type { Load } from "./generator.ts";
 import { cpuMicros, Neighbours, residentBytes } from "./processes.ts";
@@ -79,6 +79,7 @@ const SLICE_MS = 200;
 
 /** Runs everything; what it started is gone when it returns or throws. */
 export async function runBench(settings: Settings, progress: Progress): Promise<Report> {
+  const measuredCommit = commit("scripts/bench");
   const scratch = scratchFolder();
   const upstream = await startUpstream();
   const generator = new Generator();
@@ -105,7 +106,7 @@ export async function runBench(settings: Settings, progress: Progress): Promise<
     const after = bench.memory();
     return {
       at: new Date().toISOString(),
-      commit: commit(),
+      commit: measuredCommit,
       settings,
       machine: machine(),
       measured,
@@ -285,15 +286,4 @@ export function machine(): Readonly<Record<string, string | number>> {
     pinning,
     upstream: "scripts/bench/upstream.ts (node:net)",
   };
-}
-
-/** The commit that was measured, marked when the checkout differs from it. */
-export function commit(): string {
-  const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: "pipe" }).trim();
-  try {
-    const changed = git("status", "--porcelain", "--", "worker", "durable-objects", "scripts/bench") !== "";
-    return git("rev-parse", "--short", "HEAD") + (changed ? " with changes" : "");
-  } catch {
-    return "unknown";
-  }
 }

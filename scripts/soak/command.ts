@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { root } from "../bundle.ts";
+import { commit } from "../commit.ts";
 import { DEFAULT_REGIONS, placeOfRegion } from "../playground/places.ts";
 import { plotsOf } from "./plots.ts";
 import { reportOf, sectionOf, withSection } from "./report.ts";
@@ -86,7 +87,7 @@ export async function runSoakCommand(args: readonly string[], terminal: Terminal
 async function soak(flags: Flags, terminal: Terminal): Promise<number> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "sluice-soak-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const loadBefore = os.loadavg()[0]!;
+  const before = { commit: commit("scripts/soak"), loadBefore: os.loadavg()[0]! };
   const until = performance.now() + flags.minutes * 60_000;
   terminal.err(
     `soaking for ${flags.minutes} min, seed ${flags.seed}: building and starting ${flags.regions.join(", ")}`,
@@ -104,7 +105,7 @@ async function soak(flags: Flags, terminal: Terminal): Promise<number> {
     folder,
     onProgress: (words) => terminal.err(`  ${words}`),
   });
-  const report = reportOf(outcome, { seed: flags.seed, regions: flags.regions, loadBefore }, new Date());
+  const report = reportOf(outcome, { seed: flags.seed, regions: flags.regions, ...before }, new Date());
   const plots = plotsOf(report);
   terminal.out(sectionOf(report, []));
   if (flags.json !== undefined) {

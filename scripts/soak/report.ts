@@ -1,7 +1,5 @@
 // What a soak has shown: one JSON for programs, one section of docs/reliability.md and its pictures for people.
-import { execFileSync } from "node:child_process";
 import os from "node:os";
-import { root } from "../bundle.ts";
 import { workerdVersion } from "../bench/runtime.ts";
 import { PROMISES, quantileOf, type Promised, type Second, type Violation } from "./history.ts";
 import type { Outcome } from "./run.ts";
@@ -28,11 +26,12 @@ export interface Report {
 export interface Asked {
   readonly seed: number;
   readonly regions: readonly string[];
-  /** Of the machine, before the first start. */
+  /** Before the first start: what ran, and the machine's load. */
+  readonly commit: string;
   readonly loadBefore: number;
 }
 
-export function reportOf(outcome: Outcome, { seed, regions, loadBefore }: Asked, at: Date): Report {
+export function reportOf(outcome: Outcome, { seed, regions, commit, loadBefore }: Asked, at: Date): Report {
   const { history, roundsDone, toxicsMet, bytesSearched, filesSearched } = outcome;
   const figures = (samples: readonly number[]): number[] => [
     samples.length,
@@ -40,7 +39,7 @@ export function reportOf(outcome: Outcome, { seed, regions, loadBefore }: Asked,
   ];
   return {
     at: at.toISOString(),
-    commit: commit(),
+    commit,
     machine: {
       processor: os.cpus()[0]?.model ?? "unknown",
       processors: os.cpus().length,
@@ -68,17 +67,6 @@ export function reportOf(outcome: Outcome, { seed, regions, loadBefore }: Asked,
     events: history.events,
     series: history.seconds,
   };
-}
-
-/** The commit that ran, marked when the checkout differs from it. */
-function commit(): string {
-  const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: "pipe" }).trim();
-  try {
-    const changed = git("status", "--porcelain", "--", "worker", "durable-objects", "scripts/soak") !== "";
-    return git("rev-parse", "--short", "HEAD") + (changed ? " with changes" : "");
-  } catch {
-    return "unknown";
-  }
 }
 
 const whole = (value: number): string => Math.round(value).toLocaleString("en-GB");
