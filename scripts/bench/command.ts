@@ -19,7 +19,8 @@ import { enduranceSvg, reportSvg } from "./svg.ts";
 import { callsText, ownText, profileText, reportText } from "./table.ts";
 import { EXCHANGES } from "./traffic.ts";
 import type { Kind } from "./traffic.ts";
-import { sourceOf, WORKERS } from "./workers.ts";
+import { FEATURES, isGateway, sourceOf, WORKERS } from "./workers.ts";
+import { API_KEY } from "./callers.ts";
 import type { WorkerName } from "./workers.ts";
 
 export interface Terminal {
@@ -203,7 +204,8 @@ async function profile(flags: Flags, file: string | true, terminal: Terminal): P
     const runtime = await startWorkerd(source, scratch, true);
     try {
       if (worker === "gateway" || worker === "floor") await prove({ [worker]: runtime.port });
-      const order = { loop: "closed", port: runtime.port, kind } as const;
+      const key = isGateway(worker) && FEATURES[worker].key ? API_KEY : undefined;
+      const order = { loop: "closed", port: runtime.port, kind, key } as const;
       await generator.run({ ...order, ms: 2_000 });
       terminal.err(`profiling ${kind} for ${ms / 1000} s`);
       let requests = 0;
