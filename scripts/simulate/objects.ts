@@ -1,7 +1,7 @@
 // The objects of one region as the simulator has them: reports come in over the network, merged counts go to the shared
 // breakers once a second or at once when urgent, and every answer carries the verdicts. The thinking is the product's own
 // (core/protocol/region, core/resilience/judge); only transport and timers are simulated.
-import { beat, drainBatch, emptyRegion, takeReport } from "../../worker/core/protocol/region.ts";
+import { beat, drainBatch, emptyRegion, liveIsolates, takeReport } from "../../worker/core/protocol/region.ts";
 import type { RegionState } from "../../worker/core/protocol/region.ts";
 import type { Report, Verdict } from "../../worker/core/protocol/reports.ts";
 import { judge, verdictsOf } from "../../worker/core/resilience/judge.ts";
@@ -38,6 +38,9 @@ export class RegionObjects {
   /** Granted and not told yet, by isolate. */
   readonly #leases = new Map<string, Record<string, number>>();
   #beating = false;
+  #beatAt = Number.NEGATIVE_INFINITY;
+  /** At the last beat no more than one isolate reported: then what it reports is passed on at once. */
+  #alone = true;
   /** Who waits for the exchange under way, and for the one after it; undefined when there is none. */
   #under: (() => void)[] | undefined;
   #next: (() => void)[] | undefined;
@@ -81,9 +84,13 @@ export class RegionObjects {
   #keepBeating(): void {
     if (this.#beating) return;
     this.#beating = true;
-    this.#clock.after(BEAT_MS, () => {
+    const { now } = this.#clock;
+    const atOnce = this.#alone && now - this.#beatAt >= BEAT_MS / 2;
+    this.#clock.after(atOnce ? 0 : BEAT_MS, () => {
       this.#beating = false;
+      this.#beatAt = this.#clock.now;
       beat(this.#region, this.#clock.now);
+      this.#alone = liveIsolates(this.#region, this.#clock.now) <= 1;
       this.#exchange(() => {});
     });
   }

@@ -18,16 +18,19 @@ import { freshCalls } from "../../worker/core/resilience/local.ts";
 import type { BreakerOptions } from "../../worker/core/resilience/breaker.ts";
 import type { Outcome } from "../../worker/core/resilience/outcome.ts";
 import {
+  AFTER_ANSWER_MS,
   COLO_SILENCE_MS,
   COLO_WORD_MS,
   LONGEST_WAIT_MS,
   NEWS_GOOD_MS,
   RECENT_MS,
+  TAKE_OVER_MS,
   asksColoFirst,
   asksOfSilence,
   hasAnswered,
   hasFailed,
   isProven,
+  longestNewsRestMs,
   newsPatienceMs,
   reliability,
   reportWaitMs,
@@ -138,6 +141,8 @@ class Isolate implements Balancer {
   #sequence = 0;
   #reportedAt: number;
   #reportDueAt = 0;
+  /** A request waits for its report's turn, until this; Infinity: none does. */
+  #waitsUntil = Number.POSITIVE_INFINITY;
   #nextReportMs = 1000;
   #sentAt = Number.NEGATIVE_INFINITY;
   #calling = 0;
@@ -186,10 +191,16 @@ class Isolate implements Balancer {
   }
 
   pick(tried: readonly number[], waited: boolean): number {
+    const picked = this.#pick(tried, waited);
+    // Nobody is asked: it is over already.
+    if (picked === NOBODY || picked === SHED) this.#reportWhenDue();
+    return picked;
+  }
+
+  #pick(tried: readonly number[], waited: boolean): number {
     const { now } = this.#clock;
     const input = this.#input;
     if (tried.length === 0 && !waited) this.#requests++;
-    this.#reportWhenDue();
     if (!waited && tried.length === 0) {
       this.patienceMs = this.#newsPatience(now);
       if (this.patienceMs > 0) return WAIT;
@@ -279,6 +290,7 @@ class Isolate implements Balancer {
     if (news === "failed") this.#failed[keyOf(c)] = 0;
     if (news === "back") this.#back.push(keyOf(c));
     if (news !== "") this.#hurry();
+    this.#reportWhenDue();
   }
 
   whenSettled(call: () => void): void {
@@ -369,12 +381,20 @@ class Isolate implements Balancer {
     );
   }
 
-  /** A request that finds a report due waits the interval out in the background and then tells what happened meanwhile. */
+  /**
+   * A request that is over and finds a report due waits the interval out in the background and then tells what happened meanwhile,
+   * unless one that is over just before takes the report along.
+   */
   #reportWhenDue(): void {
     const { now } = this.#clock;
     if (this.#link.mode === "absent" || now < this.#reportDueAt || now < this.#region.restUntil) return;
-    const waitMs = reportWaitMs(now - this.#sentAt, this.#nextReportMs, this.#around.chance);
-    this.#reportDueAt = now + waitMs + CALL_TIMEOUT_MS;
+    if (this.#calling > 0) return;
+    const takesOver = now >= this.#waitsUntil - TAKE_OVER_MS;
+    const waitMs = takesOver
+      ? AFTER_ANSWER_MS
+      : reportWaitMs(now - this.#sentAt, this.#nextReportMs, this.#around.chance);
+    this.#reportDueAt = takesOver ? now + CALL_TIMEOUT_MS : now + waitMs - TAKE_OVER_MS;
+    if (!takesOver) this.#waitsUntil = now + waitMs;
     const sequence = this.#sequence;
     this.#clock.after(waitMs, () => {
       if (this.#sequence === sequence) this.#report();
@@ -392,6 +412,7 @@ class Isolate implements Balancer {
     if (mode === "absent" || now < this.#region.restUntil || this.#calling > 0) return;
     this.#link.call();
     this.#sentAt = now;
+    this.#waitsUntil = Number.POSITIVE_INFINITY;
     const report = this.#gather();
     const call = (this.#calling = this.#sequence);
     this.#clock.after(CALL_TIMEOUT_MS, () => {
@@ -484,7 +505,7 @@ class Isolate implements Balancer {
 
   #missed(): void {
     this.#news.away = true;
-    hasFailed(this.#region, this.#clock.now);
+    hasFailed(this.#region, this.#clock.now, undefined, longestNewsRestMs(this.#nextReportMs));
     this.#link.colo.silentUntil = this.#clock.now + COLO_SILENCE_MS;
     this.#wake();
   }
