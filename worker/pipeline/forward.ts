@@ -3,7 +3,7 @@
 import type { CompiledTimeouts } from "../core/policy/compiled.ts";
 import { contentLength } from "../core/http/limits.ts";
 import { Attempts } from "../platform/attempts.ts";
-import { NATIVE_BYTES, watchBody } from "../platform/bodies.ts";
+import { NATIVE_ANSWER_BYTES, watchBody } from "../platform/bodies.ts";
 import type { Attempt } from "../platform/instances.ts";
 import { attemptsOf, Forwarding } from "./forwarding.ts";
 import type { Refusal } from "../core/http/problem.ts";
@@ -89,5 +89,5 @@ function passesNatively(headers: Headers, { idleMs, totalMs }: CompiledTimeouts)
   if (idleMs < DEFAULT_IDLE_MS || totalMs !== Infinity) return false;
   if (idleMs === Infinity) return true;
   const length = contentLength(headers.get("content-length"));
-  return length !== undefined && length >= 0 && length <= NATIVE_BYTES;
+  return length !== undefined && length >= 0 && length <= NATIVE_ANSWER_BYTES;
 }

@@ -19,7 +19,7 @@ import { COMPLEXITY, SECURITY } from "../core/routing/demands.ts";
 import { likeClass, methodBit } from "../core/routing/strategy.ts";
 import { hash32 } from "../core/stats/hash.ts";
 import { after } from "../platform/after.ts";
-import { NATIVE_BYTES, TOO_LARGE, holdBody, passUpload } from "../platform/bodies.ts";
+import { NATIVE_UPLOAD_BYTES, TOO_LARGE, holdBody, passUpload } from "../platform/bodies.ts";
 import type { Exchange } from "../platform/exchange.ts";
 import { sendFaulted } from "../platform/faults.ts";
 import type { InstanceState } from "../platform/instances.ts";
@@ -154,7 +154,7 @@ export class Forwarding implements Exchange<Response> {
   /** Not so a short one of declared length under nothing but the default deadline: it passes natively. */
   get #mayTakeLong(): boolean {
     const length = contentLength(this.#walk.fields.contentLength);
-    return length === undefined || length > NATIVE_BYTES || this.headersMs < DEFAULT_HEADERS_MS;
+    return length === undefined || length > NATIVE_UPLOAD_BYTES || this.headersMs < DEFAULT_HEADERS_MS;
   }
 
   /** A declared length was looked at by `limit`; one that is not declared shows itself on the way. */

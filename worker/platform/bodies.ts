@@ -2,10 +2,33 @@
 // runs meanwhile. A body that may take long is pumped through JavaScript in large pieces instead, so that a stall, a
 // deadline or a limit ends it. What ends early ends the client's connection too: a cut body never looks whole.
 
-/** A body with a declared length up to this passes natively unless the policy sets a deadline for it. */
-export const NATIVE_BYTES = 64 * 1024;
+/** An answer with a declared length up to this passes natively unless the policy sets a deadline for its body. */
+export const NATIVE_ANSWER_BYTES = 256 * 1024;
+/** The same of a request. */
+export const NATIVE_UPLOAD_BYTES = 64 * 1024;
 
-const CHUNK_BYTES = 64 * 1024;
+const PIECE_BYTES = 64 * 1024;
+/** What a pump costs is its pieces, not their bytes; but an isolate has 128 MB for all of them. */
+const LARGE_PIECE_BYTES = 4 * PIECE_BYTES;
+const FULL_IN_A_ROW = 4;
+const SLOW_MS = 50;
+
+/** The memory that pieces of one body are read into: one piece at a time, large ones where they come and go quickly. */
+class Pieces {
+  buffer = new Uint8Array(PIECE_BYTES);
+  #fullInARow = 0;
+
+  /** `piece` was read into it and has been written, which took `ms`. */
+  again(piece: Uint8Array<ArrayBuffer>, ms: number): void {
+    const { buffer } = piece;
+    const isSlow = ms > SLOW_MS;
+    this.#fullInARow = isSlow || piece.byteLength < buffer.byteLength ? 0 : this.#fullInARow + 1;
+    if (isSlow && buffer.byteLength > PIECE_BYTES) this.buffer = new Uint8Array(PIECE_BYTES);
+    else if (this.#fullInARow === FULL_IN_A_ROW && buffer.byteLength < LARGE_PIECE_BYTES)
+      this.buffer = new Uint8Array(LARGE_PIECE_BYTES);
+    else this.buffer = new Uint8Array(buffer);
+  }
+}
 
 export interface BodyWatch {
   /** The client's: a reset ends both sides at once, though a read is pending and `waitUntil` holds the request open. */
@@ -62,16 +85,17 @@ async function pump(
   watch.left.addEventListener("abort", () => watch.goesOn() || end(new Error("the client left")), { once: true });
   let whole = false;
   try {
-    let buffer = new Uint8Array(CHUNK_BYTES);
+    const pieces = new Pieces();
     for (;;) {
       readSince = Date.now();
-      const { done, value } = await reader.read(buffer);
+      const { done, value } = await reader.read(pieces.buffer);
       if (done) break;
       watch.moved();
       writing = true;
+      const writtenSince = Date.now();
       await writer.write(value);
       writing = false;
-      buffer = new Uint8Array(value.buffer);
+      pieces.again(value, Date.now() - writtenSince);
     }
     await writer.close();
     whole = true;
@@ -143,11 +167,11 @@ export function passUpload(
   const { readable, writable } = length === undefined ? new IdentityTransformStream() : new FixedLengthStream(length);
   const reader = body.getReader({ mode: "byob" });
   const writer = writable.getWriter();
-  let buffer = new Uint8Array(CHUNK_BYTES);
+  const pieces = new Pieces();
   const pass = async (): Promise<void> => {
     let bytes = 0;
     for (let next = 0; ; next++) {
-      const piece = next < begun.length ? begun[next] : await nextOf(reader, buffer);
+      const piece = next < begun.length ? begun[next] : await nextOf(reader, pieces.buffer);
       if (piece === "end") break;
       bytes += piece?.byteLength ?? 0;
       if (piece === undefined || bytes > maxBytes) {
@@ -155,6 +179,7 @@ export function passUpload(
         await Promise.allSettled([reader.cancel(), writer.abort()]);
         return;
       }
+      const writtenSince = Date.now();
       try {
         await writer.write(piece);
       } catch {
@@ -163,8 +188,7 @@ export function passUpload(
         return;
       }
       moved();
-      // A large piece at a time, and the same memory for all of them.
-      if (next >= begun.length) buffer = new Uint8Array(piece.buffer as ArrayBuffer);
+      if (next >= begun.length) pieces.again(piece as Uint8Array<ArrayBuffer>, Date.now() - writtenSince);
     }
     await Promise.allSettled([writer.close()]);
     whole();
