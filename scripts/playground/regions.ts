@@ -48,6 +48,8 @@ export interface Running {
 
 /** Starts `control` and all regions at once; may be disposed of before they are ready. */
 export function startRegions(regions: readonly RegionSettings[], doors: Doors, surroundings: Surroundings): Running {
+  // Miniflare takes the environment's word before that of its options: another playground's objects would be found there.
+  process.env["CLOUDFLARE_DEV_REGISTRY_PATH"] = surroundings.registryFolder;
   const control = start(CONTROL, surroundings);
   const gateways = regions.map((region, index) =>
     start(gatewayOf(region.name), surroundings, { region, lead: (port) => doors.point(index, port) }),

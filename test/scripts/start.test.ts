@@ -131,6 +131,20 @@ describe("a question that cannot be answered", () => {
   });
 });
 
+it("two at once, from one checkout, have nothing in common", async () => {
+  const upstreams = await Promise.all(["one", "other"].map((body) => startUpstream({ body })));
+  const started = upstreams.map(({ origin }) => start(["--upstream", origin, "--regions", "weur", "--port", "0"]));
+  const [one = [], other = []] = await Promise.all(started.map((each) => each.ready()));
+  for (const [origins, text] of [
+    [one, "one"],
+    [other, "other"],
+  ] as const) {
+    const answer = await get(origins[0] ?? "", "/");
+    expect([answer.status, answer.text, answer.header("x-sluice-generation")]).toEqual([200, text, "1"]);
+  }
+  await Promise.all(upstreams.map((upstream) => upstream.close()));
+});
+
 it("a policy of one's own: three regions, a change taken over, a crash survived, and nothing left", async () => {
   const [first, second] = await Promise.all([startUpstream({ body: "first" }), startUpstream({ body: "second" })]);
   const file = path.join(folder, "policy.json");
