@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { API_KEY } from "./callers.ts";
 import { countCalls, type CallsCase } from "./calls.ts";
 import { enduranceText, measureEndurance } from "./endure.ts";
 import { flameSvg, framesOf } from "./flame.ts";
@@ -20,7 +21,6 @@ import { callsText, ownText, profileText, reportText } from "./table.ts";
 import { EXCHANGES } from "./traffic.ts";
 import type { Kind } from "./traffic.ts";
 import { FEATURES, isGateway, sourceOf, WORKERS } from "./workers.ts";
-import { API_KEY } from "./callers.ts";
 import type { WorkerName } from "./workers.ts";
 
 export interface Terminal {

@@ -1,4 +1,5 @@
 // 200 MB pass in either direction with flat memory, and a client that does not read holds the upstream back.
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
@@ -12,13 +13,17 @@ import type { Upstream } from "../support/upstream.ts";
 
 const BYTES = 200 * 1024 * 1024;
 const FLAT_BYTES = 64 * 1024 * 1024;
+/** Larger than what the sockets on the way hold: writing waits while the client does. */
+const VARIED = randomBytes(48 * 1024 * 1024);
 const noProc = !existsSync("/proc/self/status");
 
 let upstream: Upstream;
 let rig: Rig;
 
 beforeAll(async () => {
-  upstream = await startUpstream(byPath({ "/down": large(BYTES), "/up": uploadReceipt, "*": {} }));
+  upstream = await startUpstream(
+    byPath({ "/down": large(BYTES), "/varied": { body: VARIED }, "/up": uploadReceipt, "*": {} }),
+  );
   rig = await startRig({ policy: inFrontOf(upstream) });
   // Everything that is only loaded once is loaded before memory is measured.
   await get(rig.g1, "/");
@@ -56,6 +61,18 @@ it.skipIf(noProc).each([
     expect(answer.json()).toMatchObject({ bytes: BYTES });
   });
   expect(growth).toBeLessThan(FLAT_BYTES);
+});
+
+it("a client that reads by fits and starts gets every byte in its place", async () => {
+  const conversation = open(rig.g1, { target: "/varied", keepBytes: 0 });
+  for (let part = 1; part <= 4; part++) {
+    await conversation.until(() => conversation.bodyBytes >= (part * VARIED.length) / 5, `part ${part}`);
+    conversation.socket.pause();
+    await sleep(200);
+    conversation.socket.resume();
+  }
+  const answer = await conversation.answer();
+  expect(answer.bodySha256).toBe(createHash("sha256").update(VARIED).digest("hex"));
 });
 
 it("a client that does not read holds the upstream back", async () => {
