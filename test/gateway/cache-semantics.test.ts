@@ -90,7 +90,7 @@ function check(where: string, step: Step, got: Answer, seen: Received | undefine
   if (step.expect === "asks") expect(`${where}: ${asked}`).not.toBe(`${where}: undefined`);
   const members = (got.header("cache-status") ?? "").split(",").filter((each) => each.trim().startsWith("sluice"));
   expect(`${where}: ${members.length} members`).toBe(`${where}: 1 members`);
-  if (step.expect === "shares") expect(members[0]).toMatch(/^sluice; (hit|fwd=uri-miss;.*collapsed)/);
+  if (step.expect === "shares") expect(members[0]).toMatch(/^sluice; (hit|fwd=stale;.*collapsed)/);
   if (step.expect === "hit" && got.status < 400) {
     expect(members[0]).toContain("sluice; hit");
     expect(got.header("age")).toMatch(/^\d+$/);

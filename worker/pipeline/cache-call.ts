@@ -411,8 +411,8 @@ export class CacheCall implements Call {
 
 const hasValidator = ({ meta }: StoredEntry): boolean => meta.etag !== "" || meta.lastModified !== "";
 
-/** RFC 9211 §2.2. */
-function reasonOf({ entries, selected, why }: Found): ForwardReason {
+/** Why what is stored does not answer (RFC 9211 §2.2). */
+export function reasonOf({ entries, selected, why }: Pick<Found, "entries" | "selected" | "why">): ForwardReason {
   if (selected !== undefined) return why === "validate-request" ? "request" : "stale";
   if (entries.length === 0) return "uri-miss";
   return entries.some(({ meta }) => meta.range === undefined) ? "vary-miss" : "partial";

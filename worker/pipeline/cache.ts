@@ -12,7 +12,7 @@ import { queryHoldsSecret } from "../core/security/redact.ts";
 import { after } from "../platform/after.ts";
 import type { CacheStore, Fill, FillEnd } from "../platform/cache/store.ts";
 import type { StoredEntry } from "../platform/cache/tier.ts";
-import { CacheCall } from "./cache-call.ts";
+import { CacheCall, reasonOf } from "./cache-call.ts";
 import { answerFrom, hit, hitPart } from "./cached.ts";
 import { revalidate } from "./revalidate.ts";
 import { UnsafeCall } from "./unsafe-call.ts";
@@ -52,6 +52,8 @@ class Lookup {
   readonly #key: string;
   readonly #directives: RequestDirectives;
   #collapsed = false;
+  /** Why it could not be answered at once, where it waited for another's fetch. */
+  #waitedFor: ForwardReason = "uri-miss";
   /** Found out at the first question: the key has to be hashed for it. */
   #uncacheableUntil = -1;
   #entries: readonly StoredEntry[] = [];
@@ -93,7 +95,7 @@ class Lookup {
     }
     if (!this.#collapsed) return hit(walk, entry, now);
     const { status } = entry.meta;
-    const member = cacheStatusMember({ kind: "fwd", reason: "uri-miss", status, collapsed: true });
+    const member = cacheStatusMember({ kind: "fwd", reason: this.#waitedFor, status, collapsed: true });
     return answerFrom(walk, entry, now, member);
   }
 
@@ -196,8 +198,14 @@ class Lookup {
     return this.#uncacheableUntil;
   }
 
-  async #follow(fill: Fill, rounds: number, waitMs: number): Promise<Verdict> {
+  /** What others bring answers it, or so it hopes. */
+  #waits(): void {
     this.#collapsed = true;
+    this.#waitedFor = this.#reason ?? reasonOf({ entries: this.#entries, selected: this.#selected, why: this.#why });
+  }
+
+  async #follow(fill: Fill, rounds: number, waitMs: number): Promise<Verdict> {
+    this.#waits();
     const end = await Promise.race([fill.done, after(waitMs)]);
     this.#waited();
     if (end !== "stored") return this.#forward();
@@ -228,7 +236,7 @@ class Lookup {
     const fresh = entries.filter(({ meta }) => !this.#store.forgottenSince(this.#key, meta.requestedAt));
     for (const { meta, body } of fresh) this.#store.memory.keep(meta, body);
     if (fresh.length > 0) {
-      this.#collapsed = true;
+      this.#waits();
       const answer = await this.use(this.#store.memory.peek(this.#key), walk.now);
       if (answer !== undefined) {
         fill.end("stored");
